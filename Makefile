@@ -1,0 +1,67 @@
+# Kassa's commands. Each prepares what it needs (tools/setup.sh); neither a compiler nor root is needed.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.SUFFIXES:
+
+# Targets share .venv and build/, and each is one visible sequence of steps.
+.NOTPARALLEL:
+
+BIN := .venv/bin
+# Test processes. Two fit the smallest machine that we test on.
+WORKERS ?= 2
+# More words for pytest, such as ARGS='-k money'.
+ARGS ?=
+# Every branch of these is tested, and the build fails when one is not.
+FULLY_COVERED := appliance/domain/*,appliance/protocols/*
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## run a whole counter here with simulated devices and a simulated shop
+	@tools/setup.sh demo
+	@exec $(BIN)/kassa demo
+
+.PHONY: test
+test: ## run all tests; pictures and the coverage report go to build/
+	@tools/setup.sh test
+	@rm -rf build/coverage && mkdir -p build/coverage
+	@$(BIN)/coverage run -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report > build/coverage/report.txt && tail -n 1 build/coverage/report.txt
+	@$(BIN)/coverage report --include='$(FULLY_COVERED)' --skip-covered --show-missing --fail-under=100 \
+	  || { echo 'coverage: every branch of appliance/domain and appliance/protocols must be tested'; exit 1; }
+
+.PHONY: check
+check: ## run all linters, and tell all that they found
+	@tools/setup.sh check
+	@tools/check.sh
+
+.PHONY: format
+format: ## format the Python code and mend what the linter can mend
+	@tools/setup.sh check
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format .
+
+.PHONY: bench
+bench: ## measure what the counter promises: speed, memory, start-up
+	@tools/setup.sh test
+	@$(BIN)/python -m tests.bench
+
+.PHONY: proof
+proof: ## search the state machines and the protocols far longer than `make test` does
+	@tools/setup.sh check
+	@$(BIN)/python -m pytest -n $(WORKERS) --hypothesis-profile=proof --timeout=0 tests/domain tests/protocols $(ARGS)
+
+.PHONY: lock
+lock: ## make requirements/*.txt anew from requirements/*.in
+	@tools/lock.sh
+
+.PHONY: clean
+clean: ## remove .venv, build/ and all caches
+	@[ ! -e .venv ] || [ -d .venv/.kassa ] || { echo '.venv was not made by make; left alone'; exit 1; }
+	@rm -rf .venv build dist *.egg-info .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,3 @@
+"""The counter: everything but HTML."""
+
+__version__ = "0.1.0"

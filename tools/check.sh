@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# All linters, one after the other. Each runs whatever the others found; any finding fails the whole.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+PATH=$PWD/.venv/bin:$PATH
+
+# What git knows or would add: no virtual environment, no build folder.
+mapfile -d '' files < <(git ls-files -z --cached --others --exclude-standard)
+shell_files=() yaml_files=()
+for file in "${files[@]}"; do
+    case ${file##*/} in
+        *.yml | *.yaml | .yamllint) yaml_files+=("$file") ;;
+        *.sh) shell_files+=("$file") ;;
+        *.*) ;;
+        *) # no suffix: a script when its first line says so
+            first=
+            [ ! -f "$file" ] || IFS= read -r first <"$file"
+            case $first in '#!'*sh) shell_files+=("$file") ;; esac
+            ;;
+    esac
+done
+
+failed=()
+check() {
+    local name=$1 started=$SECONDS
+    shift
+    printf -- '--- %s\n' "$name"
+    "$@" || failed+=("$name")
+    printf '    %s s\n' $((SECONDS - started))
+}
+
+check 'ruff format' ruff format --check --quiet .
+check 'ruff check' ruff check --quiet .
+check 'mypy' mypy
+check 'lint-imports' lint-imports --no-logo
+check 'shellcheck' shellcheck --external-sources "${shell_files[@]}"
+[ ${#yaml_files[@]} = 0 ] || check 'yamllint' yamllint --strict "${yaml_files[@]}"
+
+if [ ${#failed[@]} -gt 0 ]; then
+    printf 'check: failed: %s\n' "$(IFS=,; echo "${failed[*]}")"
+    exit 1
+fi
+echo 'check: all passed'
