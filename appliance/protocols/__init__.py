@@ -1,0 +1,1 @@
+"""Sans-I/O protocols: bytes to messages and back. No clock, no device, no network."""

@@ -1,0 +1,80 @@
+"""Serial scanners (CDC-ACM, RS-232): bytes to codes.
+
+A code is a line of UTF-8 that ends with CR, LF or both. A barcode can hold any byte: control
+characters in it are refused, and so is what is too long, both up to the end of the line.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from appliance.protocols.scans import LONGEST_CODE, Refused, Scan, Scanned
+
+_ENDS: Final = b"\r\n"
+_LONGEST_BYTES: Final = LONGEST_CODE * 4  # UTF-8
+
+Ends = Literal["line", "gap"]
+
+
+class LineScan:
+    """Takes bytes and times, gives codes. Holds at most one code.
+
+    gap_s: so long a silence breaks a code off. ends: "line", a code ends with CR or LF, and one
+    that is broken off is refused, for half a code may be another order's; "gap", for scanners
+    that add no end: silence ends a code.
+    """
+
+    def __init__(self, *, ends: Ends = "line", gap_s: float = 0.2) -> None:
+        self._ends = ends
+        self._gap_s = gap_s
+        self._code = bytearray()
+        self._is_too_long = False
+        self._last = 0.0
+
+    def feed(self, data: bytes, now: float) -> list[Scan]:
+        """The codes that these bytes complete. now: seconds that only grow."""
+        found = self.idle(now)
+        self._last = now
+        for byte in data:
+            if byte in _ENDS:
+                found += self._end()
+            elif len(self._code) < _LONGEST_BYTES:
+                self._code.append(byte)
+            else:
+                self._is_too_long = True
+        return found
+
+    def idle(self, now: float) -> list[Scan]:
+        """What silence until `now` ends. To be called when `deadline` has passed."""
+        if not self._code or now - self._last < self._gap_s:
+            return []
+        if self._ends == "gap":
+            return self._end()
+        self._reset()
+        return [Refused("broken off: no end of line; does the scanner send CR after each code?")]
+
+    @property
+    def deadline(self) -> float | None:
+        """When `idle` has something to say; None: not before the next byte."""
+        return self._last + self._gap_s if self._code else None
+
+    def _end(self) -> list[Scan]:
+        code, is_too_long = bytes(self._code), self._is_too_long
+        self._reset()
+        if not code:
+            return []  # the LF of CR LF, or an empty line
+        if is_too_long:
+            return [Refused("too long")]
+        try:
+            text = code.decode("utf-8")
+        except UnicodeDecodeError:
+            return [Refused("not UTF-8")]
+        if len(text) > LONGEST_CODE:
+            return [Refused("too long")]
+        if not text.isprintable():
+            return [Refused("control characters")]
+        return [Scanned(text)]
+
+    def _reset(self) -> None:
+        self._code.clear()
+        self._is_too_long = False

@@ -1,0 +1,27 @@
+"""What a scanner's line comes to, whatever the protocol on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+LONGEST_CODE: Final = 256
+"""Characters; the longest order code or command code is far below."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """One whole code: 1 to LONGEST_CODE printable characters."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Something was read that is no code. why: for the log and the small print, nothing of what
+    was read is in it."""
+
+    why: str
+
+
+Scan = Scanned | Refused

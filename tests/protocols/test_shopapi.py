@@ -1,0 +1,545 @@
+"""The shop API's codec: round trips, every refusal named, and one reading with the document."""
+
+from __future__ import annotations
+
+import json
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openapi_spec_validator import validate
+
+from appliance.domain.facts import Fact, Kind
+from appliance.domain.money import CURRENCIES, LARGEST_AMOUNT, Money, Quantity
+from appliance.domain.order import (
+    Check,
+    CheckKind,
+    Customer,
+    Line,
+    Order,
+    OrderStatus,
+    Reduction,
+)
+from appliance.protocols import shopapi
+from appliance.protocols.shopapi import OrderMalformed, ShopApiError
+from tests.contract.shop_schema import document, examples, schema
+
+# --- orders of all kinds ----------------------------------------------------------------------
+
+_char = st.characters(exclude_categories=("Cc", "Cs"))
+texts = st.text(_char, max_size=20)
+keys = st.text(_char, min_size=1, max_size=20)
+notes = st.text(st.one_of(_char, st.just("\n")), max_size=40)
+times = st.sampled_from(
+    [
+        "",
+        "2026-11-28",
+        "2026-11-23T14:33Z",
+        "2026-11-23T14:33:07.250+03:00",
+        "2026-01-01T00:00:00-0500",
+    ]
+)
+quantities = st.builds(
+    Quantity,
+    st.one_of(st.integers(1, 10**12), st.integers(1, 3000)),
+    st.text(_char, min_size=1, max_size=10),
+)
+
+
+@st.composite
+def orders(draw: st.DrawFn) -> Order:
+    unit = draw(st.sampled_from(sorted(CURRENCIES.values(), key=lambda known: known.code)))
+
+    def money(low: int, high: int) -> st.SearchStrategy[Money]:
+        return st.builds(Money, st.integers(low, high), st.just(unit))
+
+    amount = money(0, LARGEST_AMOUNT)
+    rates = st.none() | st.integers(0, 10_000)
+    line = st.builds(Line, keys, texts, quantities, amount, amount, rates, texts, texts)
+    reduction = st.builds(Reduction, texts, money(-LARGEST_AMOUNT, 0))
+    return draw(
+        st.builds(
+            Order,
+            id=keys,
+            number=keys,
+            version=keys,
+            status=st.sampled_from(OrderStatus),
+            pickup_point=keys,
+            lines=st.lists(line, max_size=3).map(tuple),
+            total=amount,
+            paid=amount,
+            due=money(-LARGEST_AMOUNT, LARGEST_AMOUNT),
+            codes=st.lists(keys, max_size=3).map(tuple),
+            discounts=st.lists(reduction, max_size=2).map(tuple),
+            loyalty=st.lists(reduction, max_size=2).map(tuple),
+            vat=st.none() | amount,
+            customer=st.builds(Customer, texts, texts, texts),
+            cell=texts,
+            notes=st.lists(notes, max_size=2).map(tuple),
+            checks=st.lists(st.builds(Check, st.sampled_from(CheckKind), texts), max_size=2).map(
+                tuple
+            ),
+            placed_at=times,
+            ready_at=times,
+            pickup_until=times,
+            last_day=st.booleans(),
+        )
+    )
+
+
+@given(orders())
+def test_an_order_comes_back_as_it_was(order: Order) -> None:
+    written = shopapi.order_to_json(order)
+    assert shopapi.order_from(shopapi.write_json(written)) == order
+    assert not list(schema("Order").iter_errors(written))
+
+
+FULL: dict[str, Any] = {
+    "id": "ord-1",
+    "number": "1",
+    "version": "1",
+    "status": "ready",
+    "pickup_point": "mitte",
+    "currency": "EUR",
+    "codes": ["NL-1"],
+    "lines": [
+        {
+            "sku": "A",
+            "name": "Ä",
+            "quantity": "0.350",
+            "unit": "kg",
+            "unit_price": 2890,
+            "total": 1012,
+            "vat_basis_points": 700,
+            "ean": "4006381333931",
+            "cell": "K-3",
+        }
+    ],
+    "discounts": [{"label": "x", "amount": -1}],
+    "loyalty": [{"label": "y", "amount": 0}],
+    "total": 1011,
+    "vat": 66,
+    "paid": 0,
+    "due": 1011,
+    "customer": {"name": "J", "phone": "1", "email": "e"},
+    "cell": "A",
+    "notes": ["n"],
+    "checks": [{"kind": "age", "text": "18+"}],
+    "placed_at": "2026-11-21T14:35:00+01:00",
+    "ready_at": "2026-11-21T14:35:00+01:00",
+    "pickup_until": "2026-11-28",
+    "last_day": True,
+}
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    below = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
+    return [path, *(place for key, member in below for place in _places(member, (*path, key)))]
+
+
+PLACES = [place for place in _places(FULL) if place]
+GONE = object()
+ODD: list[Any] = [
+    GONE, None, True, 0, 1, -1, 7200, 10_000, 10_001, LARGEST_AMOUNT, LARGEST_AMOUNT + 1,
+    -LARGEST_AMOUNT, -LARGEST_AMOUNT - 1, 10**18, 10**30, 1.5, "", "1", "x", "0", "0.000", "-1",
+    "1.2345", "1000000000", "1000000000.000", "1000000000.001", "0999999999.9", "99999999999",
+    "00000000000.1", "١", "1\n", "\x00", "\x7f", "\x85", "a\nb", "🛒", "€" * 80, "a" * 81,
+    "b" * 300, "c" * 301, "d" * 1000, "e" * 1001, "ready", "cancelled", "gone", "EUR", "RUB", "XXX",
+    "eur", "age", "identity", "2026-11-28", "2026-11-28T10:00", "2026-11-28T10:00Z", "28.11.2026",
+    "2026-11-28\n", [], {}, [{}], [None], ["x"], {"x": 1}, [{"kind": "age"}] * 10,
+    [{"kind": "age"}] * 11, ["y"] * 20, ["y"] * 21,
+]  # fmt: skip
+
+
+def _changed(place: tuple[Any, ...], value: Any) -> Any:
+    order = deepcopy(FULL)
+    node: Any = order
+    for key in place[:-1]:
+        node = node[key]
+    if value is GONE:
+        del node[place[-1]]
+    else:
+        node[place[-1]] = value
+    return order
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: ".".join(map(str, place)))
+def test_the_codec_takes_what_the_document_allows_and_nothing_else(place: tuple[Any, ...]) -> None:
+    verdicts = set()
+    for value in ODD:
+        order = _changed(place, value)
+        is_allowed = schema("Order").is_valid(order)
+        try:
+            shopapi.order_from_json(order)
+            is_taken = True
+        except OrderMalformed:
+            is_taken = False
+        assert is_taken == is_allowed, (place, value)
+        verdicts.add(is_taken)
+    assert False in verdicts
+
+
+def test_unknown_members_are_ignored() -> None:
+    order = deepcopy(FULL)
+    order["colour"] = {"a": [1.5]}
+    order["lines"][0]["weight"] = 0.35
+    assert shopapi.order_from_json(order) == shopapi.order_from_json(FULL)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        (("lines", 0, "total"), GONE, "lines[0].total: missing"),
+        (("total",), GONE, "total: missing"),
+        (("total",), 12.5, "total: expected int, got float"),
+        (("total",), -1, "total: expected int >= 0"),
+        (("paid",), 10**30, "paid: expected int <= 999999999999"),
+        (("lines", 0, "quantity"), "0", "lines[0].quantity: "),
+        (("currency",), "XXX", "currency: unknown currency 'XXX'"),
+        (("checks", 0, "kind"), "mood", "checks[0].kind: Invalid enum value 'mood'"),
+        (("lines", 0), 5, "lines[0]: expected object, got int"),
+        (("customer",), [], "customer: expected object, got array"),
+    ],
+)
+def test_what_is_wrong_is_named(place: tuple[Any, ...], value: Any, said: str) -> None:
+    with pytest.raises(OrderMalformed) as caught:
+        shopapi.order_from_json(_changed(place, value))
+    assert str(caught.value).startswith(said)
+    with pytest.raises(ShopApiError) as caught_in_claim:
+        shopapi.claim_granted_from(b'{"order": 5, "lease_s": 600}')
+    assert str(caught_in_claim.value) == "expected object, got int"
+
+
+@pytest.mark.parametrize("what", ["total", "lines", "notes"])
+def test_an_order_that_would_not_come_back_is_not_written(what: str) -> None:
+    order = shopapi.order_from_json(FULL)
+    fields = {name: getattr(order, name) for name in order.__dataclass_fields__}
+    line = order.lines[0]
+    bad: dict[str, Any] = {
+        "total": Money.of(1011, "USD"),
+        "lines": (Line("A", "x\x1b@", line.quantity, line.unit_price, line.total),),
+        "notes": ("n" * 1001,),
+    }
+    with pytest.raises(OrderMalformed):
+        shopapi.order_to_json(Order(**{**fields, what: bad[what]}))
+
+
+# --- snapshots --------------------------------------------------------------------------------
+
+
+def _with(**changes: Any) -> dict[str, Any]:
+    return deepcopy(FULL) | changes
+
+
+def test_a_malformed_order_does_not_spoil_the_rest() -> None:
+    no_total = _with(number="2", id="ord-2")
+    del no_total["total"]
+    values = [FULL, no_total, {"id": "ord-3"}, 7, {"number": 4}, _with(id="ord-5", due="5")]
+    found = shopapi.orders_from(shopapi.orders_message(values))  # type: ignore[arg-type]
+    assert [order.id for order in found.orders] == ["ord-1"]
+    assert found.malformed == {
+        "2": "total: missing",
+        "ord-3": "number: missing",
+        "#3": "expected object, got int",
+        "#4": "number: expected str, got int",
+        "1": "due: expected int, got str",
+    }
+
+
+def test_an_order_that_stands_twice_is_not_believed() -> None:
+    raw = shopapi.orders_message([FULL, _with(total=1), _with(id="ord-2", number="2")])
+    found = shopapi.orders_from(raw)
+    assert [order.id for order in found.orders] == ["ord-2"]
+    assert list(found.malformed) == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ('"total": 1011', '"total": 1011, "total": 1', "expected object, got RepeatedName"),
+        ('"paid": 0', f'"paid": {"9" * 5000}', "paid: expected int, got HugeNumber"),
+        ('"paid": 0', '"paid": 1e400', "paid: expected int, got float"),
+        ('"sku": "A"', '"sku": "A", "sku": "B"', "lines[0]: expected object, got RepeatedName"),
+        ('"cell": "A"', '"cell": "\\ud800"', "cell: expected str matching regex"),
+    ],
+)
+def test_traps_in_one_order_stay_in_that_order(before: str, after: str, said: str) -> None:
+    text = json.dumps(FULL)
+    assert before in text
+    sound = json.dumps(_with(id="ord-2", number="2"))
+    raw = f'{{"orders": [{text.replace(before, after, 1)}, {sound}]}}'.encode()
+    found = shopapi.orders_from(raw)
+    assert [order.id for order in found.orders] == ["ord-2"]
+    (reason,) = found.malformed.values()
+    assert reason.startswith(said)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"", b"\xff", b"{", b"[]", b"null", b"5", b'{"orders": NaN}', b'{"orders": {}}', b"{}",
+        b'{"orders": [], "orders": []}', b'\xef\xbb\xbf{"orders": []}', b'{"orders": []} x',
+        b"[" * 200_000, b'{"orders":' * 50_000, json.dumps({"orders": [0] * 2001}).encode(),
+        '{"orders": []}'.encode("utf-16"),
+    ],
+    ids=lambda raw: repr(raw[:20]),
+)  # fmt: skip
+def test_a_snapshot_that_is_none_is_refused(raw: bytes) -> None:
+    with pytest.raises(ShopApiError):
+        shopapi.orders_from(raw)
+
+
+READERS = [
+    shopapi.orders_from,
+    shopapi.order_from,
+    shopapi.claim_request_from,
+    shopapi.claim_granted_from,
+    shopapi.claim_refused_from,
+    shopapi.facts_from,
+    shopapi.accepted_from,
+    shopapi.fact_refused_from,
+    shopapi.sellers_from,
+    shopapi.health_from,
+    shopapi.problem_text,
+]
+_json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["orders", "order", "lease_s", "facts", "id", "body", "error", "salt"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=10,
+)
+
+
+@given(
+    st.one_of(st.binary(max_size=60), _json_values.map(lambda value: json.dumps(value).encode()))
+)
+def test_whatever_the_bytes_only_the_one_error(raw: bytes) -> None:
+    for reader in READERS:
+        said = ""
+        try:
+            reader(raw)
+        except ShopApiError as error:
+            said = str(error)
+        assert len(said) <= 300
+        assert said.isprintable()
+
+
+# --- claims, facts, sellers -------------------------------------------------------------------
+
+
+def test_claims_come_back_as_they_were() -> None:
+    request = shopapi.ClaimRequest("H-1", "7", 600, "mitte")
+    raw = shopapi.claim_request_message(request)
+    assert shopapi.claim_request_from(raw) == request
+    assert schema("ClaimRequest").is_valid(json.loads(raw))
+    raw = shopapi.claim_granted_message(FULL, 60)
+    assert shopapi.claim_granted_from(raw) == (shopapi.order_from_json(FULL), 60)
+    assert schema("ClaimGranted").is_valid(json.loads(raw))
+
+
+@pytest.mark.parametrize("lease_s", [0, -1, 7201, 1.5, "60", None])
+def test_a_lease_has_bounds(lease_s: object) -> None:
+    with pytest.raises(ShopApiError, match=r"^lease_s: "):
+        shopapi.claim_granted_from(shopapi.write_json({"order": FULL, "lease_s": lease_s}))
+
+
+def test_a_refused_claim_may_carry_the_order() -> None:
+    order = shopapi.order_from_json(FULL)
+    for members, expected in (
+        ({}, None),
+        ({"order": None}, None),
+        ({"order": FULL}, order),
+    ):
+        raw = shopapi.problem_message(409, "no", "why", error="changed", **members)
+        assert schema("ClaimRefused").is_valid(json.loads(raw) | {"order": FULL})
+        found = shopapi.claim_refused_from(raw)
+        assert found == shopapi.ClaimRefusal(shopapi.Refusal.CHANGED, "why", expected)
+    raw = shopapi.problem_message(409, "no", "why", error="paid", order={"id": "x"})
+    found = shopapi.claim_refused_from(raw)
+    assert (found.error, found.order) == (shopapi.Refusal.PAID, None)
+    assert found.detail == "why (order.number: missing)"
+    with pytest.raises(ShopApiError, match=r"^error: "):
+        shopapi.claim_refused_from(shopapi.problem_message(409, "no", error="mood"))
+
+
+bodies = st.dictionaries(
+    texts,
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-(10**17), 10**17) | texts,
+        lambda inner: st.lists(inner, max_size=2) | st.dictionaries(texts, inner, max_size=2),
+        max_leaves=6,
+    ),
+    max_size=4,
+)
+
+
+@given(
+    st.lists(
+        st.builds(Fact, keys, st.sampled_from(Kind), texts, times, texts, bodies),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_facts_come_back_as_they_were(facts: list[Fact]) -> None:
+    raw = shopapi.facts_message(facts)
+    found = shopapi.facts_from(raw)
+    assert [(f.id, f.kind, f.subject, f.at, f.seller, f.body) for f in found] == [
+        (f.id, str(f.kind), f.subject, f.at, f.seller, dict(f.body)) for f in facts
+    ]
+
+
+def _fact(body: str, kind: str = "payment.approved") -> bytes:
+    return (
+        f'{{"facts":[{{"id":"f","kind":"{kind}","subject":"H","at":"","body":{body}}}]}}'.encode()
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ('{"a": 1.5}', "facts[0].body.a: got float"),
+        ('{"a": [{"b": 1, "b": 2}]}', "facts[0].body.a[0]: got RepeatedName"),
+        ('{"a": 123456789012345678901}', "facts[0].body.a: got HugeNumber"),
+        ('{"a":' + "[" * 12 + "]" * 12 + "}", "facts[0].body.a[0]"),
+        ("5", "facts[0].body: expected object, got int"),
+    ],
+)
+def test_facts_are_exact_and_shallow(body: str, said: str) -> None:
+    with pytest.raises(ShopApiError) as caught:
+        shopapi.facts_from(_fact(body))
+    assert str(caught.value).startswith(said)
+    (kept,) = shopapi.facts_from(_fact('{"a":' + "[" * 11 + "]" * 11 + "}", "kind.of.tomorrow"))
+    assert kept.kind == "kind.of.tomorrow"
+
+
+@pytest.mark.parametrize("count", [0, 101])
+def test_a_message_has_1_to_100_facts(count: int) -> None:
+    fact = {"id": "f", "kind": "k", "subject": "", "at": ""}
+    with pytest.raises(ShopApiError, match=r"^facts: "):
+        shopapi.facts_from(shopapi.write_json({"facts": [fact] * count}))
+
+
+def test_answers_to_facts() -> None:
+    assert shopapi.accepted_from(shopapi.accepted_message(3)) == 3
+    raw = shopapi.problem_message(422, "A fact is refused", refused="f-1", reason="no")
+    assert shopapi.fact_refused_from(raw) == shopapi.FactRefusal("f-1", "no")
+
+
+def test_health_may_have_fractions_but_no_repeated_names() -> None:
+    assert shopapi.health_from(b'{"up_s": 1.5, "a": {"b": [1]}}') == {"up_s": 1.5, "a": {"b": [1]}}
+    with pytest.raises(ShopApiError, match=r"^report\.a: got RepeatedName"):
+        shopapi.health_from(b'{"a": {"b": 1, "b": 2}}')
+
+
+def test_a_badge_is_hashed_as_rfc_7914_shows() -> None:
+    """Section 11: PBKDF2-HMAC-SHA-256, P="passwd", S="salt", c=1; its first 32 bytes."""
+    expected = "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc"
+    assert shopapi.badge_hash("passwd", "salt", 1) == expected
+
+
+SELLER = {"id": "s", "name": "Anna K.", "badge_hash": "0" * 64}
+
+
+def _sellers(**changes: Any) -> bytes:
+    message = {"salt": "salt-salt", "iterations": 1, "sellers": [SELLER]} | changes
+    return shopapi.write_json(message)
+
+
+def test_sellers_come_back_as_they_were() -> None:
+    row = shopapi.SellerRow("s", "Anna K.", "0" * 64)
+    message = shopapi.SellersMessage("salt-salt", 200_000, (row,))
+    raw = shopapi.sellers_message(message)
+    assert shopapi.sellers_from(raw) == message
+    assert schema("Sellers").is_valid(json.loads(raw))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"iterations": 0}, "iterations"),
+        ({"iterations": 200_001}, "iterations"),  # a kiosk would hash for seconds
+        ({"salt": "short"}, "salt"),
+        ({"sellers": [{"id": "s", "name": "A", "badge_hash": "0" * 63}]}, "sellers[0].badge_hash"),
+        ({"sellers": [{"id": "s", "name": "A", "badge_hash": "A" * 64}]}, "sellers[0].badge_hash"),
+        ({"sellers": [SELLER, SELLER]}, "sellers[1].badge_hash"),
+        ({"sellers": [{"id": "s", "badge_hash": "0" * 64}]}, "sellers[0].name"),
+    ],
+)  # fmt: skip
+def test_sellers_that_cannot_be_told_apart_are_refused(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ShopApiError) as caught:
+        shopapi.sellers_from(_sellers(**changes))
+    assert caught.value.where == said
+
+
+def test_problems_become_one_line() -> None:
+    assert (
+        shopapi.problem_text(shopapi.problem_message(404, "No\nsuch", "x" * 999))[:9] == "No?such: "
+    )
+    assert len(shopapi.problem_text(shopapi.problem_message(404, "No", "x" * 999))) == 300
+    assert shopapi.problem_text(b'{"title": "No", "detail": ""}') == "No"
+    assert shopapi.problem_text(b"<html>") == ""
+    assert shopapi.problem_text(b'{"title": 5}') == ""
+
+
+def test_paths_are_encoded_as_a_whole() -> None:
+    assert shopapi.by_code_path("a/b ?#ж%") == "/v1/orders/by-code/a%2Fb%20%3F%23%D0%B6%25"
+    assert shopapi.claim_path("a/b") == "/v1/orders/a%2Fb/claim"
+    assert shopapi.orders_path("ö") == "/v1/pickup-points/%C3%B6/orders"
+    assert shopapi.sellers_path("ö") == "/v1/pickup-points/%C3%B6/sellers"
+
+
+# --- the document -----------------------------------------------------------------------------
+
+
+def test_the_document_is_sound_openapi() -> None:
+    validate(document())
+
+
+def test_the_document_and_the_domain_know_the_same_words() -> None:
+    schemas = document()["components"]["schemas"]
+    assert set(schemas["Currency"]["enum"]) == set(CURRENCIES)
+    assert set(schemas["Order"]["properties"]["status"]["enum"]) == set(OrderStatus)
+    assert set(schemas["Check"]["properties"]["kind"]["enum"]) == set(CheckKind)
+    refused = schemas["ClaimRefused"]["allOf"][1]["properties"]["error"]["enum"]
+    assert set(refused) == set(shopapi.Refusal)
+    assert schemas["Lease"]["maximum"] == shopapi.LONGEST_LEASE_S
+    assert schemas["Sellers"]["properties"]["iterations"]["maximum"] == shopapi.MOST_ITERATIONS
+    assert schemas["Facts"]["properties"]["facts"]["maxItems"] == shopapi.MOST_FACTS
+    assert schemas["Snapshot"]["properties"]["orders"]["maxItems"] == shopapi.MOST_ORDERS
+    assert schemas["Sellers"]["properties"]["sellers"]["maxItems"] == shopapi.MOST_SELLERS
+
+
+READER_OF = {
+    "Snapshot": shopapi.orders_from,
+    "ClaimRequest": shopapi.claim_request_from,
+    "ClaimRefused": shopapi.claim_refused_from,
+    "Facts": shopapi.facts_from,
+    "Accepted": shopapi.accepted_from,
+    "FactRefused": shopapi.fact_refused_from,
+    "Sellers": shopapi.sellers_from,
+    "HealthReport": shopapi.health_from,
+}
+
+
+def test_every_example_of_the_document_is_sound_and_can_be_read() -> None:
+    found = examples()
+    assert {name for name, _ in found} == set(READER_OF)
+    for name, value in found:
+        schema(name).validate(value)
+        read = READER_OF[name](shopapi.write_json(value))
+        if isinstance(read, shopapi.Orders):
+            assert not read.malformed
