@@ -1,0 +1,222 @@
+"""Barcode scanners: a keyboard scanner through evdev, a serial one through its tty.
+
+Both read on the caller's thread until `close`; a scanner that is gone is ScannerTrouble, and the
+caller runs them again later.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import select
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import serial
+import structlog
+
+from appliance.domain.errors import Code, ConfigTrouble, ScannerTrouble
+from appliance.protocols.linescan import Ends, LineScan
+from appliance.protocols.scans import Scan, Scanned
+from appliance.protocols.wedge import LAYOUTS, Wedge
+
+log = structlog.get_logger()
+
+_READ_BYTES: Final = 4096
+_EV_SYN, _EV_KEY = 0, 1  # linux/input-event-codes.h
+_SYN_DROPPED: Final = 3
+
+Clock = Callable[[], float]
+Hear = Callable[[str], None]
+
+
+class KeyEvent(Protocol):
+    """struct input_event, as evdev has it."""
+
+    type: int
+    code: int
+    value: int
+
+
+class KeyDevice(Protocol):
+    """What is needed of evdev.InputDevice."""
+
+    @property
+    def fd(self) -> int: ...
+
+    def grab(self) -> None: ...
+
+    def read(self) -> Iterable[KeyEvent]: ...
+
+    def close(self) -> None: ...
+
+
+def open_input_device(path: str) -> KeyDevice:
+    """An evdev device. Raises OSError, and ImportError where evdev is not installed."""
+    # Late: a serial scanner needs none of it, and a checkout may be without it.
+    import evdev
+
+    device: KeyDevice = evdev.InputDevice(path)
+    return device
+
+
+@dataclass(frozen=True, slots=True)
+class EvdevOptions:
+    """path: the event device, such as /dev/kassa/scanner. layout: the keyboard layout that the
+    scanner is set to. gap_s: the longest pause inside of a code. Raises ConfigTrouble."""
+
+    path: str
+    layout: str = "us"
+    gap_s: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.layout not in LAYOUTS:
+            raise ConfigTrouble(
+                [f"unknown scanner layout {self.layout!r}; known: {', '.join(LAYOUTS)}"]
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class SerialScannerOptions:
+    """path: the tty, such as /dev/kassa/scanner. baud: of a real serial line. ends, gap_s: see
+    LineScan."""
+
+    path: str
+    baud: int = 9600
+    ends: Ends = "line"
+    gap_s: float = 0.2
+
+
+class _Reader:
+    """Waits for a device or for `close`, whichever comes first."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._closed_in, self._closed_out = os.pipe()
+
+    def __del__(self) -> None:
+        os.close(self._closed_in)
+        os.close(self._closed_out)
+
+    def close(self) -> None:
+        """Makes `run` return, now or as soon as it is called. Any thread; never raises."""
+        # Written once and never read: it stays true. A pipe holds far more than it is closed.
+        os.write(self._closed_out, b"!")
+
+    def _wait(self, descriptor: int, deadline: float | None) -> bool | None:
+        """True: the device has something; False: the deadline has passed; None: closed."""
+        poll = select.poll()
+        poll.register(self._closed_in, select.POLLIN)
+        poll.register(descriptor, select.POLLIN)
+        left_s = None if deadline is None else max(0.0, deadline - self._clock())
+        ready = {
+            found for found, _ in poll.poll(None if left_s is None else math.ceil(left_s * 1000))
+        }
+        return None if self._closed_in in ready else bool(ready)
+
+
+def _hand_over(scans: Iterable[Scan], scanned: Hear, refused: Hear) -> None:
+    for scan in scans:
+        if isinstance(scan, Scanned):
+            scanned(scan.text)
+        else:
+            log.warning("scan_refused", why=scan.why)
+            refused(scan.why)
+
+
+def _gone(path: str, error: OSError) -> ScannerTrouble:
+    return ScannerTrouble(Code.SCANNER_GONE, f"{path}: {error.strerror or error}")
+
+
+class EvdevScanner(_Reader):
+    """A keyboard scanner, grabbed: no other program sees its keys. See ports.Scanner.
+
+    The device is not to reach the graphical session before it is grabbed either:
+    LIBINPUT_IGNORE_DEVICE, see udev/.
+    """
+
+    def __init__(
+        self,
+        options: EvdevOptions,
+        clock: Clock = time.monotonic,
+        open_device: Callable[[str], KeyDevice] = open_input_device,
+    ) -> None:
+        super().__init__(clock)
+        self._options = options
+        self._open_device = open_device
+
+    def run(self, scanned: Hear, refused: Hear, opened: Callable[[], None] = lambda: None) -> None:
+        path = self._options.path
+        try:
+            device = self._open_device(path)
+        except OSError as error:
+            raise _gone(path, error) from error
+        try:
+            device.grab()
+            log.info("scanner_opened", path=path, layout=self._options.layout)
+            opened()
+            self._read(device, scanned, refused)
+        except OSError as error:
+            raise _gone(path, error) from error
+        finally:
+            with suppress(OSError):  # it was pulled out; closing also ends the grab
+                device.close()
+
+    def _read(self, device: KeyDevice, scanned: Hear, refused: Hear) -> None:
+        wedge = Wedge(self._options.layout, gap_s=self._options.gap_s)
+        while (ready := self._wait(device.fd, wedge.deadline)) is not None:
+            now = self._clock()
+            if not ready:
+                _hand_over(wedge.idle(now), scanned, refused)
+                continue
+            try:
+                events = list(device.read())
+            except BlockingIOError:
+                continue
+            for event in events:
+                if event.type == _EV_KEY:
+                    _hand_over(wedge.key(event.code, event.value, now), scanned, refused)
+                elif event.type == _EV_SYN and event.code == _SYN_DROPPED:
+                    _hand_over(wedge.lost(now), scanned, refused)
+
+
+class SerialScanner(_Reader):
+    """A scanner in serial mode (CDC-ACM) or on a serial port. See ports.Scanner."""
+
+    def __init__(self, options: SerialScannerOptions, clock: Clock = time.monotonic) -> None:
+        super().__init__(clock)
+        self._options = options
+
+    def run(self, scanned: Hear, refused: Hear, opened: Callable[[], None] = lambda: None) -> None:
+        path = self._options.path
+        try:
+            port = serial.Serial(path, baudrate=self._options.baud, timeout=0, exclusive=True)
+        except OSError as error:  # serial.SerialException is one
+            raise _gone(path, error) from error
+        try:
+            log.info("scanner_opened", path=path)
+            opened()
+            self._read(port.fileno(), scanned, refused)
+        except OSError as error:
+            raise _gone(path, error) from error
+        finally:
+            with suppress(OSError):  # it was pulled out
+                port.close()
+
+    def _read(self, descriptor: int, scanned: Hear, refused: Hear) -> None:
+        lines = LineScan(ends=self._options.ends, gap_s=self._options.gap_s)
+        while (ready := self._wait(descriptor, lines.deadline)) is not None:
+            if not ready:
+                _hand_over(lines.idle(self._clock()), scanned, refused)
+                continue
+            try:
+                data = os.read(descriptor, _READ_BYTES)
+            except BlockingIOError:
+                continue
+            if not data:
+                # A tty that is readable and has nothing is one that was hung up.
+                raise OSError("hung up")
+            _hand_over(lines.feed(data, self._clock()), scanned, refused)

@@ -1,0 +1,276 @@
+"""Every interface of the counter on one page. A driver is real I/O behind one of these.
+
+Threads: each device is spoken to from one thread of its own, which makes all calls but those
+marked "any thread". Every call ends within the deadline that the driver was configured with.
+Errors: a driver raises the port's own Trouble (domain/errors.py); anything else is a bug.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from appliance.domain.errors import Code
+from appliance.domain.facts import Fact
+from appliance.domain.money import Money
+from appliance.domain.order import Order
+from appliance.domain.payment import Baseline, Card
+from appliance.domain.receipt import Document
+
+# --- what every device can say of itself -----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """A device as the top bar shows it. code is None when it is well; detail is for the log."""
+
+    code: Code | None = None
+    detail: str = ""
+
+    @property
+    def is_well(self) -> bool:
+        return self.code is None
+
+
+WELL = Health()
+
+# --- card terminal ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """The money is taken; the terminal will not take it back by itself any more."""
+
+    card: Card
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """Certainly no money moved. text: the terminal's own words, or ""."""
+
+    code: Code
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nobody can say yet. Never a decline."""
+
+    code: Code
+    reason: str
+
+
+Outcome = Approved | Declined | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What to authorise. payment_id: the kiosk's own, for the trace. baseline: see there."""
+
+    payment_id: str
+    amount: Money
+    baseline: Baseline
+
+
+class Prompt(StrEnum):
+    """What the customer sees on the terminal, as far as the counter's screen cares."""
+
+    CARD = "card"  # insert, tap or swipe
+    PIN = "pin"
+    HOST = "host"  # the terminal asks its host
+    REMOVE = "remove"  # take the card out
+    WAIT = "wait"
+    REVERSING = "reversing"  # the terminal takes a booking back
+    OTHER = "other"  # see the words
+
+
+class Slip(StrEnum):
+    CUSTOMER = "customer"
+    MERCHANT = "merchant"
+
+
+class TerminalObserver(Protocol):
+    """Who listens to a dialogue. Every call returns only when what it says is on disk, except
+    `prompt`; the driver acknowledges to the terminal after the return, and not when it raises."""
+
+    def prompt(self, prompt: Prompt, text: str) -> None: ...
+
+    def answered(self, outcome: Approved | Declined) -> None:
+        """The terminal's result, before it is acknowledged: not yet the end of the dialogue."""
+
+    def slip(self, kind: Slip, lines: Sequence[str]) -> None:
+        """A whole slip that the terminal wants printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalTraits:
+    """recovers: the terminal can be asked for its last transaction. detail: one line for doctor."""
+
+    recovers: bool
+    detail: str = ""
+
+
+class Terminal(Protocol):
+    def traits(self) -> TerminalTraits: ...
+
+    def connect(self) -> None:
+        """Open the line and register; learns the baseline. Raises TerminalTrouble."""
+
+    def close(self) -> None:
+        """Never raises."""
+
+    def check(self) -> Health:
+        """Ask the idle terminal how it is; reconnects where needed. Never raises Trouble."""
+
+    def baseline(self) -> Baseline:
+        """The last transaction as this driver saw it, from memory. Raises TerminalTrouble when
+        the terminal is not connected."""
+
+    def authorise(self, charge: Charge, observer: TerminalObserver) -> Outcome:
+        """Charge once. Raises TerminalTrouble only when certainly nothing left the kiosk; after
+        the first byte every silence and every nonsense is Unknown."""
+
+    def abort(self) -> None:
+        """Ask the running authorise to stop; it still returns what the terminal says.
+        Any thread; best effort; never raises Trouble."""
+
+    def last_transaction(self, charge: Charge, observer: TerminalObserver) -> Outcome:
+        """What became of this charge: waits (bounded) until the terminal is known idle, asks for
+        its last transaction and compares amount, terminal and number with the baseline.
+        Approved, Declined (certainly not booked) or Unknown; code PAYMENT_UNRESOLVED when asking
+        again cannot help. Never charges."""
+
+    def reverse(self, card: Card, observer: TerminalObserver) -> Outcome:
+        """Take back the booking with this receipt number. Approved = taken back."""
+
+    def refund(self, amount: Money, observer: TerminalObserver) -> Outcome: ...
+
+    def end_of_day(self, observer: TerminalObserver) -> Outcome: ...
+
+
+# --- receipt printer -------------------------------------------------------------------------
+
+
+class Printer(Protocol):
+    def check(self) -> Health:
+        """Ask the printer for its status, opening the line where needed. Never raises Trouble.
+        A printer that does not answer is gone, never well."""
+
+    def print(self, document: Document, began: Callable[[], None]) -> None:
+        """Print one document and cut; returns when the printer has taken all of it and says that
+        it is still well. `began` is called (and is durable) before the first byte leaves.
+        Raises PrinterTrouble; before `began` nothing is on the paper, after it some may be."""
+
+    def close(self) -> None:
+        """Never raises."""
+
+
+# --- scanner ---------------------------------------------------------------------------------
+
+
+class Scanner(Protocol):
+    def run(
+        self,
+        scanned: Callable[[str], None],
+        refused: Callable[[str], None],
+        opened: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Read until `close`; calls opened() once the device is there, scanned(text) for each
+        code and refused(why) for what is no code (control characters, too long, too slow).
+        Raises ScannerTrouble when the device is gone; the caller runs it again later."""
+
+    def close(self) -> None:
+        """Makes `run` return. Any thread; never raises."""
+
+
+# --- the shop --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Seller:
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SellerList:
+    """Sellers by the hash of their badge: PBKDF2-HMAC-SHA-256(badge, salt, iterations), hex."""
+
+    salt: str = ""
+    iterations: int = 0
+    by_hash: Mapping[str, Seller] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """The shop asks this counter to open an order now."""
+
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All open orders of the pickup point. What is absent is open no longer.
+
+    malformed: orders that the shop sent but that cannot be read, number -> reason."""
+
+    etag: str
+    orders: tuple[Order, ...]
+    malformed: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The order is this counter's alone for `lease_s` seconds; order is the fresh snapshot."""
+
+    order: Order
+    lease_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRefused:
+    """code: why (claimed elsewhere, cancelled, changed …); order: as it is now, if known."""
+
+    code: Code
+    detail: str = ""
+    order: Order | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShopTraits:
+    atomic_claim: bool
+    detail: str = ""
+
+
+class Shop(Protocol):
+    """The shop link's far side. Calls may come from several threads at once."""
+
+    def traits(self) -> ShopTraits: ...
+
+    def snapshot(self, etag: str, wait_s: int) -> Snapshot | None:
+        """The open orders; None when they are still those of `etag`, after up to wait_s seconds.
+        Raises ShopTrouble."""
+
+    def order(self, code: str) -> Order:
+        """One order by a scanned code or a typed number. Raises OrderTrouble, ShopTrouble."""
+
+    def claim(
+        self, order_id: str, claim_id: str, version: str, lease_s: int
+    ) -> Claimed | ClaimRefused:
+        """Atomically take the order for this counter; a repeat with the same id renews.
+        version: what the seller saw; a newer order is refused as changed. Raises ShopTrouble."""
+
+    def deliver(self, facts: Sequence[Fact]) -> None:
+        """Hand facts over, oldest first; the shop deduplicates by id for good.
+        Raises ShopTrouble; SHOP_REFUSES_FACT when the shop will never take one of them."""
+
+    def sellers(self) -> SellerList:
+        """Raises ShopTrouble."""
+
+    def report_health(self, report: Mapping[str, object]) -> None:
+        """Raises ShopTrouble."""
+
+    def close(self) -> None:
+        """Never raises."""

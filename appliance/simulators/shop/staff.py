@@ -1,0 +1,159 @@
+"""The demo shop as its staff see it: orders, payments, what the kiosks said; and the buttons
+with which an order changes behind a counter's back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from appliance.domain.money import Money
+from appliance.domain.order import OrderStatus
+from appliance.simulators.shop import samples
+from appliance.simulators.shop.store import ShopStore
+
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
+SHOWN_FACTS: Final = 60
+STATUS_WORDS: Final = {
+    OrderStatus.READY: "ready",
+    OrderStatus.NOT_READY: "being packed",
+    OrderStatus.HANDED_OVER: "handed over",
+    OrderStatus.CANCELLED: "cancelled",
+    OrderStatus.EXPIRED: "expired",
+}
+_CHANGES: Final[dict[str, OrderStatus]] = {
+    "cancel": OrderStatus.CANCELLED,
+    "expire": OrderStatus.EXPIRED,
+    "ready": OrderStatus.READY,
+    "unready": OrderStatus.NOT_READY,
+}
+
+
+def staff(store: ShopStore, state: Callable[[], dict[str, Any]]) -> Blueprint:
+    blueprint = Blueprint(
+        "staff", __name__, url_prefix="/staff", template_folder="templates", static_folder="static"
+    )
+    blueprint.add_app_template_filter(_money, "money")
+    blueprint.add_app_template_filter(_clock, "clock")
+
+    @blueprint.before_request
+    def _is_ours() -> None:
+        # The page has no password, so no other site's page may reach it through the browser.
+        if urlsplit(f"//{request.host}").hostname not in {h.strip("[]") for h in LOOPBACK}:
+            abort(403)
+        origin = request.headers.get("Origin")
+        if request.method == "POST" and origin not in (None, request.host_url.rstrip("/")):
+            abort(403)
+
+    @blueprint.after_request
+    def _policy(answer: Response) -> Response:
+        answer.headers["Content-Security-Policy"] = "default-src 'self'; base-uri 'none'"
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+    @blueprint.get("")
+    def _page() -> str:
+        return render_template("shop_staff.html", **_view(state(), request.args.get("at", "")))
+
+    @blueprint.get("/part")
+    def _part() -> Response | str:
+        """The page's changing part, or 204 when it is still that of ?seen=REVISION."""
+        view = _view(state(), request.args.get("at", ""))
+        if request.args.get("seen") == view["seen"]:
+            return Response(status=204)
+        return render_template("shop_staff_part.html", **view)
+
+    @blueprint.post("/orders/<path:order_id>/<action>")
+    def _act(order_id: str, action: str) -> BaseResponse:
+        if action in _CHANGES:
+            is_known = store.set_status(order_id, _CHANGES[action])
+        elif action == "pay":
+            is_known = store.pay_online(order_id)
+        elif action == "add-line":
+            is_known = store.add_line(order_id)
+        elif action == "touch":
+            is_known = store.bump(order_id)
+        else:
+            abort(404)
+        if not is_known:
+            abort(404)
+        return _back()
+
+    @blueprint.post("/new")
+    def _new() -> BaseResponse:
+        place = request.form.get("at") or samples.PLACES[0].id
+        if place not in {known.id for known in samples.PLACES}:
+            abort(404)
+        store.add_random_order(place)
+        return _back()
+
+    @blueprint.post("/reset")
+    def _reset() -> BaseResponse:
+        store.reset()
+        return _back()
+
+    return blueprint
+
+
+def _back() -> BaseResponse:
+    return redirect(url_for("staff._page", at=request.form.get("at") or None), 303)
+
+
+def _view(state: Mapping[str, Any], place: str) -> dict[str, Any]:
+    """What the templates show, of one pickup point or ("") of all."""
+    orders = [
+        {"number": number, "status_words": STATUS_WORDS[OrderStatus(order["status"])], **order}
+        for number, order in state["orders"].items()
+        if place in ("", order["pickup_point"])
+    ]
+    numbers = {order["id"]: number for number, order in state["orders"].items()}
+    facts = [
+        {**fact, "number": numbers.get(fact["body"].get("order", ""), ""), "words": _words(fact)}
+        for fact in state["facts"][:SHOWN_FACTS]
+    ]
+    health = [
+        {"kiosk": kiosk, "at": row["at"], "words": json.dumps(row["report"], ensure_ascii=False)}
+        for kiosk, row in state["health"].items()
+    ]
+    leases = sum(1 for order in orders if order["claim"])
+    return {
+        "shop": samples.SHOP_NAME,
+        "places": samples.PLACES,
+        "at": place,
+        # A lease runs out without a change of the books: look anew while there is one.
+        "seen": f"{state['revision']}-{leases}",
+        "orders": orders,
+        "facts": facts,
+        "health": health,
+        "open_count": sum(1 for order in orders if order["status"] == OrderStatus.READY),
+        "trouble_count": sum(1 for order in orders if order["unresolved"] or order["flag"]),
+        "is_down": state["fault"] != "none",
+        "fault": state["fault"],
+    }
+
+
+def _words(fact: Mapping[str, Any]) -> str:
+    """A fact's body in one line: what matters of it to the shop's office."""
+    body = fact["body"]
+    said = []
+    if isinstance(body.get("amount"), int) and isinstance(body.get("currency"), str):
+        said.append(_money(body["amount"], body["currency"]))
+    card = body.get("card")
+    if isinstance(card, dict):
+        said += [str(card[key]) for key in ("scheme", "pan", "authorisation") if key in card]
+    said += [str(body[key]) for key in ("code", "reason", "why") if body.get(key)]
+    return " · ".join(said)[:200]
+
+
+def _money(amount: int, code: str) -> str:
+    """12 345.60 EUR; a thin space keeps thousands apart."""
+    return f"{Money.of(amount, code).decimal():,f}".replace(",", "\u2009") + f"\u00a0{code}"
+
+
+def _clock(at: str) -> str:
+    """The time of day in an ISO 8601 text."""
+    return at[11:19] if len(at) >= 19 else at

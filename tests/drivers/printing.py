@@ -1,0 +1,59 @@
+"""A printer driver, a simulated printer, and a receipt: what the tests of both need."""
+
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from appliance.domain.errors import PrinterTrouble
+from appliance.domain.receipt import Barcode, Document, Pair, Rule, Text
+from appliance.drivers.escpos_printer import EscposOptions, EscposPrinter
+from appliance.simulators.escpos_printer import EscposPrinterSimulator
+
+RECEIPT = Document(
+    (
+        Text("Order A-1", bold=True, size=2),
+        Rule(),
+        *(Pair(f"Thing {number}", "1,00 EUR") for number in range(4)),
+        Rule(),
+        Pair("Total", "4,00 EUR"),
+        Barcode("A-1"),
+    )
+)
+WHOLE = [
+    "Order A-1",
+    *["─" * 48],
+    *(f"Thing {number}" + "1,00 EUR".rjust(41) for number in range(4)),
+    *["─" * 48],
+    "Total" + "4,00 EUR".rjust(43),
+]
+LONG = Document(tuple(Text(f"line {number:03} " + "x" * 39) for number in range(120)))
+WAIT_S = 10.0
+
+
+def wait_for(condition):
+    until = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < until, "it never came"
+        time.sleep(0.005)
+
+
+@contextmanager
+def simulated(tmp_path, profile="epson-tm-80", **options):
+    with EscposPrinterSimulator(path=tmp_path / "lp", profile=profile, **options) as simulator:
+        yield simulator
+
+
+@contextmanager
+def driven(address, profile="epson-tm-80", **options):
+    quick = {"status_timeout_s": 1.0, "settle_s": 0.0, "write_timeout_s": 0.5, "baud": 115200}
+    options = quick | options
+    printer = EscposPrinter(EscposOptions(address, profile, **options))
+    yield printer
+    printer.close()
+
+
+def trouble_of(printer, document=RECEIPT, began=lambda: None):
+    with pytest.raises(PrinterTrouble) as caught:
+        printer.print(document, began)
+    return caught.value

@@ -1,0 +1,222 @@
+"""The printer driver against peers that answer otherwise, and its options and lines."""
+
+import socket
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from appliance.domain.errors import Code, ConfigTrouble
+from appliance.domain.receipt import Document, Text
+from appliance.drivers.escpos_printer import EscposOptions
+from appliance.drivers.printer_lines import open_line
+from appliance.simulators.escpos_printer import Fault, papers_of
+from tests.drivers.printing import RECEIPT, WHOLE, driven, simulated, trouble_of, wait_for
+
+# --- peers that answer otherwise -----------------------------------------------------------------
+
+
+@contextmanager
+def scripted(answer):
+    """A TCP printer: answer(data) gives the bytes to say back, or None to hang up."""
+    stop = threading.Event()
+
+    def serve():
+        while not stop.is_set():
+            try:
+                peer, _ = server.accept()
+            except OSError:
+                continue
+            peer.settimeout(0.05)
+            with peer:
+                while not stop.is_set():
+                    try:
+                        data = peer.recv(4096)
+                        reply = answer(data) if data else None
+                        if reply is None:
+                            break
+                        peer.sendall(reply)
+                    except TimeoutError:
+                        continue
+                    except OSError:
+                        break
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.05)
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"tcp:127.0.0.1:{server.getsockname()[1]}"
+        stop.set()
+        thread.join()
+
+
+def well(data):
+    return b"\x12" * data.count(b"\x10\x04")
+
+
+def test_nonsense_is_a_fault_and_no_bug():
+    with scripted(lambda _: b"\xff\xfeHello") as address, driven(address) as printer:
+        health = printer.check()
+        assert health.code is Code.PRINTER_FAULT
+        assert "baud" in health.detail
+        assert trouble_of(printer).code is Code.PRINTER_FAULT
+
+
+def test_another_jobs_process_id_does_not_count():
+    def answer(data):
+        stale = b"\x37\x22????\x00" if b"\x1d(H" in data else b""
+        return stale + well(data)
+
+    asked = []
+
+    def own(data):
+        if b"\x1d(H" in data:
+            at = data.index(b"\x1d(H")
+            asked.append(data[at + 7 : at + 11])
+            return b"\x37\x22" + asked[-1] + b"\x00" + well(data)
+        return well(data)
+
+    with scripted(answer) as address, driven(address, finish_timeout_s=0.3) as printer:
+        started = time.monotonic()
+        printer.print(RECEIPT, lambda: None)
+        assert time.monotonic() - started >= 0.3, "its own was waited for"
+    with scripted(own) as address, driven(address, finish_timeout_s=60.0) as printer:
+        printer.print(RECEIPT, lambda: None)
+        printer.print(RECEIPT, lambda: None)
+        assert asked[0] != asked[1]
+
+
+def test_late_answers_do_not_pass_for_later_ones():
+    """The first question is answered after its deadline, with "offline"."""
+    late = [b"", b"\x1a\x1a\x1a"]
+
+    def answer(data):
+        return late.pop(0) if late else well(data)
+
+    with scripted(answer) as address, driven(address, status_timeout_s=0.1) as printer:
+        assert printer.check().code is Code.PRINTER_GONE
+        printer.check()
+        late.clear()
+        wait_for(lambda: printer.check().is_well)
+
+
+def test_hung_up_in_the_middle():
+    with (
+        scripted(lambda data: None if b"Order" in data else well(data)) as address,
+        driven(address) as printer,
+    ):
+        assert printer.check().is_well
+        assert trouble_of(printer).code is Code.PRINTER_GONE
+        assert printer.check().is_well
+
+
+def test_a_clear_that_is_not_answered_is_let_go():
+    """The cover opens with the first print bytes; DLE DC4 stays unanswered."""
+    is_out: list[bool] = []
+
+    def answer(data):
+        if b"Order" in data:
+            is_out.append(True)
+        return (b"\x7e" if is_out else b"\x12") * data.count(b"\x10\x04")
+
+    with scripted(answer) as address, driven(address, status_timeout_s=0.2) as printer:
+        assert trouble_of(printer).code is Code.COVER_OPEN
+
+
+def test_a_line_that_breaks_at_the_clear_leaves_the_trouble_as_it_was():
+    is_out: list[bool] = []
+
+    def answer(data):
+        if b"\x10\x14" in data and is_out:
+            return None
+        if b"Order" in data:
+            is_out.append(True)
+        return (b"\x7e" if is_out else b"\x12") * data.count(b"\x10\x04")
+
+    with scripted(answer) as address, driven(address, status_timeout_s=0.2) as printer:
+        assert trouble_of(printer).code is Code.COVER_OPEN
+
+
+def test_nonsense_in_the_middle():
+    with (
+        scripted(lambda data: b"\xff" if b"Order" in data else well(data)) as address,
+        driven(address, status_timeout_s=0.2) as printer,
+    ):
+        assert trouble_of(printer).code is Code.PRINTER_FAULT
+
+
+def test_near_end_is_well_but_told(tmp_path):
+    with simulated(tmp_path) as simulator, driven(simulator.address) as printer:
+        simulator.set_fault(Fault.NEAR_END)
+        assert printer.check().is_well
+        assert "near" in printer.check().detail
+        printer.print(RECEIPT, lambda: None)
+
+
+# --- options and lines ---------------------------------------------------------------------------
+
+
+def test_the_drawer_opens_only_on_request(tmp_path):
+    with simulated(tmp_path) as simulator:
+        for wanted, kicks in ((False, 0), (True, 1)):
+            with driven(simulator.address, open_drawer=wanted) as printer:
+                printer.print(RECEIPT, lambda: None)
+                assert simulator.state()["drawer_kicks"] == kicks
+
+
+def test_a_file_collects_papers(tmp_path):
+    with driven(f"file:{tmp_path}/out.bin", "generic-80") as printer:
+        assert printer.check().is_well
+        printer.print(RECEIPT, lambda: None)
+        printer.print(RECEIPT, lambda: None)
+    papers, defects = papers_of((tmp_path / "out.bin").read_bytes())
+    assert [paper.lines for paper in papers] == [WHOLE, WHOLE]
+    assert defects == []
+
+
+def test_a_page_that_the_profile_lacks_gives_way_to_its_own(tmp_path):
+    with (
+        simulated(tmp_path, "cyrillic-80") as simulator,
+        driven(simulator.address, "cyrillic-80", code_page="CP858") as printer,
+    ):
+        printer.print(Document((Text("Ёлка für 5 €"),)), lambda: None)
+        assert simulator.papers[0].lines == ["Ёлка fuer 5 EUR"]
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"address": "/dev/usb/lp0"}, "address"),
+        ({"address": "tcp:host"}, "address"),
+        ({"address": "usb:lp0"}, "address"),
+        ({"address": "usb:/dev/lp0", "profile": "laser"}, "generic-80"),
+        ({"address": "usb:/dev/lp0", "code_page": "cp0"}, "code page"),
+    ],
+)
+def test_options_that_cannot_be(options, word):
+    with pytest.raises(ConfigTrouble, match=word):
+        EscposOptions(**options)
+
+
+def test_what_is_not_there_is_gone(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        closed = server.getsockname()[1]
+    for address in (f"tcp:127.0.0.1:{closed}", f"usb:{tmp_path}/lp", f"serial:{tmp_path}/ttyS"):
+        with driven(address) as printer:
+            assert printer.check().code is Code.PRINTER_GONE
+
+
+def test_a_serial_line_is_opened_by_one_only(tmp_path):
+    with (
+        simulated(tmp_path) as simulator,
+        driven(simulator.address) as one,
+        driven(simulator.address) as other,
+    ):
+        assert one.check().is_well
+        assert other.check().code is Code.PRINTER_GONE
+
+
+def test_an_unknown_scheme_is_a_mistake_of_ours():
+    with pytest.raises(ValueError, match="no address"):
+        open_line("lpt:/dev/lp0", time.monotonic, baud=9600, rts_cts=False)
