@@ -1,0 +1,305 @@
+"""Reads kassa.toml. All mistakes are found in one go, each with its line and its cure.
+
+What may be written is in config_schema.py; docs/configuration.md explains it to people.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import MISSING
+from pathlib import Path
+from typing import Any, Final
+
+from appliance.counter import config_schema as schema
+from appliance.counter.config_lines import Lines, find_lines
+from appliance.counter.config_rules import (
+    NOWHERE,
+    Address,
+    Rule,
+    Secret,
+    Wrong,
+    known,
+    listed,
+    near,
+    shown,
+)
+from appliance.counter.config_schema import SECTIONS, Config
+from appliance.domain.errors import ConfigTrouble
+from appliance.domain.money import Money, MoneyError
+
+__all__ = ["DEFAULT_FILE", "Config", "Secret", "load", "parse"]
+
+DEFAULT_FILE: Final = Path("/etc/kassa/kassa.toml")
+LARGEST_FILE: Final = 64 * 1024
+"""Bytes. A configuration has about 2 KiB; what is larger is some other file."""
+LARGEST_SECRET: Final = 4096
+CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"
+"""Where systemd puts what a unit's LoadCredential= names: systemd.exec(5), Credentials."""
+
+_AT_LINE = re.compile(r" \(at line (\d+), column \d+\)\Z")
+_AT_END = " (at end of document)"
+_SECRET_SOURCES = ("token", "token_file", "token_credential")
+
+
+def load(
+    file: Path, *, names: Mapping[str, Collection[str]], environ: Mapping[str, str] = os.environ
+) -> Config:
+    """The configuration in this file.
+
+    names: what the program has under a name, by "section.key": {"terminal.kind": {"zvt"}, …};
+    the value of each key named so must be among them. environ: where systemd's credentials are
+    looked up. Raises ConfigTrouble with every mistake that was found.
+    """
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise ConfigTrouble([f"{file}: {_unreadable(error)}"]) from None
+    if len(content) > LARGEST_FILE:
+        raise ConfigTrouble([f"{file}: is larger than 64 KiB; name a kassa.toml"])
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigTrouble([f"{file}:{line}: is not UTF-8; save the file as UTF-8"]) from None
+    return parse(text, str(file), names=names, environ=environ)
+
+
+def parse(
+    text: str,
+    file: str,
+    *,
+    names: Mapping[str, Collection[str]],
+    environ: Mapping[str, str] = os.environ,
+) -> Config:
+    """The configuration in this text; `file` is what mistakes are said to be in. As `load`."""
+    lines = find_lines(text)
+    try:
+        content = tomllib.loads(text)
+    except RecursionError:
+        raise ConfigTrouble(
+            [f"{file}:1: is nested too deeply; kassa.toml has sections only"]
+        ) from None
+    except ValueError as error:  # TOMLDecodeError is one; a number of 5,000 digits is another
+        raise ConfigTrouble(_syntax(str(error), text, file, lines)) from None
+    return _Reader(file, content, lines, names, environ).config()
+
+
+def _syntax(message: str, text: str, file: str, lines: Lines) -> list[str]:
+    """What tomllib stumbled over. It stops at the first; keys given twice are all named."""
+    twice = [
+        f"{file}:{found.line}: {_named(found.path)}: is given twice, first in line {found.first}; "
+        "delete one of the two"
+        for found in lines.duplicates
+    ]
+    line = text.count("\n") + (not text.endswith("\n"))
+    if at := _AT_LINE.search(message):
+        line = int(at[1])
+        message = message[: at.start()]
+    message = message.removesuffix(_AT_END)
+    if twice and message.startswith("Cannot "):  # overwrite a value, declare a table twice
+        return twice
+    what = message[:1].lower() + message[1:]
+    cure = "correct this line: texts stand in quotes, one key = value per line"
+    return [*twice, f"{file}:{line}: is not TOML: {what}; {cure}"]
+
+
+def _named(path: tuple[str, ...]) -> str:
+    section, *rest = path
+    return f"[{section}] {'.'.join(rest)}".rstrip()
+
+
+def _unreadable(error: OSError) -> str:
+    match error:
+        case FileNotFoundError():
+            return "is not there; copy docs/kassa.example.toml to it and edit it"
+        case PermissionError():
+            return "may not be read by this user; chgrp it to the group kassa, chmod 640"
+    return f"cannot be read ({error.strerror}); name a kassa.toml"
+
+
+class _Reader:
+    """One reading of one file: collects values and mistakes."""
+
+    def __init__(
+        self,
+        file: str,
+        content: dict[str, Any],
+        lines: Lines,
+        names: Mapping[str, Collection[str]],
+        environ: Mapping[str, str],
+    ) -> None:
+        self._file = file
+        self._content = content
+        self._lines = lines
+        self._names = names
+        self._environ = environ
+        self._mistakes: list[tuple[int, str]] = []
+
+    def config(self) -> Config:
+        self._strangers()
+        values = {section: self._section(section) for section in SECTIONS}
+        self._offline(values["counter"])
+        self._lease(values["counter"], values["terminal"])
+        self._token(values["shop"])
+        self._scanner(values["scanner"])
+        if self._mistakes:
+            raise ConfigTrouble([text for _, text in sorted(self._mistakes)])
+        return Config(**{name: kind(**values[name]) for name, kind in SECTIONS.items()})
+
+    def _wrong(self, what: object, section: str, key: str = "") -> None:
+        line = self._lines.of(section, key) if key else self._lines.of(section)
+        label = f"[{section}] {key}".rstrip()
+        self._mistakes.append((line, f"{self._file}:{line}: {label}: {what}"))
+
+    def _strangers(self) -> None:
+        """What stands at the top level and is no section of ours."""
+        for name, value in self._content.items():
+            if name in SECTIONS and isinstance(value, dict):
+                continue
+            line = self._lines.of(name)
+            owners = list(_owners(name))
+            if name in SECTIONS:
+                what = f"{name}: must be a section; write [{name}] on a line of its own"
+            elif not isinstance(value, dict):
+                cure = f"move it to {listed(owners)}" if owners else "delete it"
+                what = f"{name}: stands outside any section; {cure}"
+            elif meant := near(name, SECTIONS):
+                what = f"[{name}]: no such section; did you mean [{meant}]?"
+            else:
+                what = f"[{name}]: no such section; there are {listed(SECTIONS, 'and')}"
+            self._mistakes.append((line, f"{self._file}:{line}: {what}"))
+
+    def _section(self, section: str) -> dict[str, Any]:
+        """The section's values, with defaults; what is wrong or missing is left out."""
+        given = self._content.get(section, {})
+        if not isinstance(given, dict):
+            return {}  # named by _strangers; all its keys would only be named again
+        expected = schema.keys(section)
+        for name in given:
+            if name not in expected:
+                self._wrong(_unknown(name, section), section, name)
+        values: dict[str, Any] = {}
+        for name, key in expected.items():
+            if name in given:
+                try:
+                    values[name] = self._value(given[name], section, name, key.rule)
+                except Wrong as wrong:
+                    self._wrong(wrong, section, name)
+            elif key.is_required:
+                meant = [stranger for stranger in given if near(stranger, [name])]
+                if not meant:  # a misspelt one has been named already
+                    self._wrong(f'is missing; add {name} = "…"', section, name)
+            elif key.default is not MISSING:
+                values[name] = key.default
+        return values
+
+    def _value(self, value: object, section: str, name: str, rule: Rule) -> Any:
+        if (words := self._names.get(f"{section}.{name}")) is not None:
+            if (section, name) == ("scanner", "kind"):
+                words = {*words, schema.NO_DEVICE}
+            return known(words, value)
+        return rule(value)
+
+    def _offline(self, counter: dict[str, Any]) -> None:
+        policy, currency = counter.get("offline"), counter.get("currency")
+        if policy is None or policy == "refuse":
+            counter["offline"] = None
+        elif currency is not None:
+            amount = policy.removeprefix("allow-below").strip()
+            try:
+                counter["offline"] = Money.parse(amount, currency.code)
+            except MoneyError as error:
+                self._wrong(f"{error}; write an amount in {currency.code}", "counter", "offline")
+
+    def _lease(self, counter: dict[str, Any], terminal: dict[str, Any]) -> None:
+        # A claim that ends while the customer still pays would let another counter charge too.
+        longest = terminal.get("completion_timeout_s", 0)
+        if counter.get("lease_s", longest + 1) <= longest:
+            self._wrong(
+                f"{counter['lease_s']} would end while the customer still pays; use more than "
+                f"[terminal] completion_timeout_s, which is {longest:g}",
+                "counter",
+                "lease_s",
+            )
+
+    def _token(self, shop: dict[str, Any]) -> None:
+        section = self._content.get("shop")
+        if not isinstance(section, dict):
+            section = {}
+        given = [name for name in _SECRET_SOURCES if name in section]
+        if len(given) > 1:
+            self._wrong(
+                f"only one of {listed(given, 'and')} may be given; delete the others",
+                "shop",
+                given[1],
+            )
+            return
+        if not given:
+            if not any(near(name, _SECRET_SOURCES) for name in section):
+                self._wrong('the token is missing; give token_file = "/path"', "shop")
+            return
+        source = given[0]
+        if source == "token" or shop.get(source) is None:
+            return
+        try:
+            shop["token"] = self._secret(source, shop[source])
+        except Wrong as wrong:
+            self._wrong(wrong, "shop", source)
+
+    def _secret(self, source: str, name: str | Path) -> Secret:
+        """The secret in a file of its own. Its content is in no message."""
+        file = Path(name)
+        if source == "token_credential":
+            directory = self._environ.get(CREDENTIALS)
+            if not directory:
+                raise Wrong(
+                    f"there is no ${CREDENTIALS}; start by systemd with "
+                    f"LoadCredential={name}:/path, or use token_file"
+                )
+            file = Path(directory) / name
+        try:
+            with file.open("rb") as stream:
+                content = stream.read(LARGEST_SECRET + 1).strip()
+        except OSError as error:
+            raise Wrong(
+                f"{file} cannot be read ({error.strerror}); put the shop's token there, "
+                "readable for the group kassa"
+            ) from None
+        if not re.fullmatch(rb"[!-~]+", content) or len(content) > LARGEST_SECRET:
+            raise Wrong(f"{file} holds no token; put it there as one line of printable ASCII")
+        return Secret(content.decode("ascii"))
+
+    def _scanner(self, scanner: dict[str, Any]) -> None:
+        kind, address = scanner.get("kind"), scanner.get("address")
+        if kind is None:
+            return
+        if kind == schema.NO_DEVICE:
+            scanner["address"] = NOWHERE
+        elif address is None:
+            scanner["address"] = Address(kind, path="/dev/kassa/scanner")
+        elif address.scheme != kind:
+            self._wrong(
+                f"{shown(str(address))} does not fit kind {shown(kind)}; "
+                f"write {shown(f'{kind}:{address.path}')}",
+                "scanner",
+                "address",
+            )
+
+
+def _owners(name: str) -> Iterator[str]:
+    for section in SECTIONS:
+        if name in schema.keys(section):
+            yield f"[{section}]"
+
+
+def _unknown(name: str, section: str) -> str:
+    expected = schema.keys(section)
+    if meant := near(name, expected):
+        return f"no such key; did you mean {meant}?"
+    if owners := list(_owners(name)):
+        return f"no such key; it belongs to {listed(owners)}"
+    return f"no such key; [{section}] has {listed(expected, 'and')}"

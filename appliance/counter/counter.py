@@ -1,0 +1,413 @@
+"""The counter as a running thing: one loop thread that owns the core, and what feeds it.
+
+Everything that happens is an event on one queue. The loop runs it, composes the screen, wakes
+whoever waits for a change, and answers. Nothing else touches the core's state.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import structlog
+
+from appliance.counter.clock import Clock, iso
+from appliance.counter.commands import Answer, Answered, Command
+from appliance.counter.core import Core
+from appliance.counter.journal import Reader, open_or_set_aside
+from appliance.counter.metrics import Metrics
+from appliance.counter.screen import OutOfOrder, Page, Screen
+from appliance.counter.settings import Settings
+from appliance.counter.shoplink import ShopLink
+from appliance.counter.state import Job
+from appliance.counter.workers import PrinterWorker, ScannerWorker, TerminalWorker
+from appliance.domain.errors import Bug, Code, JournalTrouble
+from appliance.ports import Charge, Printer, Scanner, SellerList, Shop, Terminal
+
+log = structlog.get_logger()
+
+EVENTS_MOST: Final = 1024
+TICK_S: Final = 1.0
+COMMAND_WAIT_S: Final = 2.0
+ASK_WAIT_S: Final = 30.0
+ANSWERS_KEPT: Final = 256
+JOURNAL_AGAIN_S: Final = 5.0
+HUNG_AFTER_S: Final = 2400.0  # longer than any dialogue with its retries can last
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Devices:
+    """The drivers that this counter works with. scanner: None where the screen is enough."""
+
+    terminal: Terminal
+    printer: Printer
+    scanner: Scanner | None
+    shop: Shop
+
+
+class Counter:
+    """start() returns at once; the screen says how far it has come. stop() waits for the
+    terminal, at most `wait_s` seconds, since a payment may be under way.
+
+    hung: called when a device's thread does not come back; it should end the process, as
+    nothing else can free a thread. The journal makes that safe.
+    """
+
+    def __init__(
+        self,
+        journal: Path,
+        settings: Settings,
+        devices: Devices,
+        clock: Clock,
+        hung: Callable[[str], None],
+    ) -> None:
+        self.stopping = threading.Event()
+        self._ended = threading.Event()
+        self.metrics_registry = Metrics()
+        self._path, self._settings, self._clock = journal, settings, clock
+        self._hung = hung
+        self._events: queue.Queue[Callable[[], None]] = queue.Queue(EVENTS_MOST)
+        self._answers: OrderedDict[str, Answer] = OrderedDict()
+        self._changed = threading.Condition()
+        self._screen = self._out_of_order(0, Code.STARTING, "")
+        self._epoch = 0  # the seq at which what one may do last changed
+        self._core: Core | None = None
+        self._ticked_at = clock.monotonic()
+        self._written = 0  # the newest fact that the outbox was told of
+        self._heartbeat: tuple[float, str] | None = None
+        self._terminal = TerminalWorker(devices.terminal, self, clock)
+        self._printer = PrinterWorker(devices.printer, self, settings.language)
+        self._scanner = ScannerWorker(devices.scanner, self) if devices.scanner else None
+        self._shop = ShopLink(devices.shop, self, clock, lambda: Reader(journal), self.health)
+        self._thread = threading.Thread(target=self._run, name="loop", daemon=True)
+
+    # --- for the web layer --------------------------------------------------------------------
+
+    def screen(self) -> Screen:
+        return self._screen
+
+    def wait(self, seq: int, timeout_s: float) -> int:
+        """The current seq: as soon as it differs from `seq`, or after the timeout."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._screen.seq != seq or self.stopping.is_set(), timeout_s
+            )
+            return self._screen.seq
+
+    def command(self, command: Command) -> Answered:
+        """Do what a person asks; a repeat of the same id gets the first answer."""
+        with self.metrics_registry.command_seconds.time():
+            future: Future[Answer] = Future()
+            self._put(lambda: self._answer(future, command))
+            try:
+                answer = future.result(COMMAND_WAIT_S)
+            except FutureTimeout:
+                answer = Answer.BUSY
+        self.metrics_registry.commands.labels(command.action, answer).inc()
+        return Answered(answer, self._screen)
+
+    def heartbeat(self, page: str) -> None:
+        self._heartbeat = (self._clock.monotonic(), page[:32])
+
+    def health(self) -> Mapping[str, object]:
+        """How the counter is. failing: it does not work; degraded: some device does not."""
+        screen, now = self._screen, self._clock.monotonic()
+        troubles = {d.name: str(d.health.code) for d in screen.devices if d.health.code}
+        loop_age = now - self._ticked_at
+        status = "degraded" if troubles or screen.attention else "ok"
+        if screen.page is Page.OUT_OF_ORDER or loop_age > 10 * TICK_S:
+            status = "failing"
+        code = screen.body.code if isinstance(screen.body, OutOfOrder) else None
+        return {
+            "status": status,
+            "code": str(code) if code else None,
+            "page": str(screen.page),
+            "devices": {d.name: str(d.health.code or "ok") for d in screen.devices},
+            "attention": screen.attention,
+            "undelivered": screen.undelivered,
+            "handed_over_today": screen.handed_over_today,
+            "loop_age_s": round(loop_age, 1),
+            "browser_age_s": round(now - self._heartbeat[0], 1) if self._heartbeat else None,
+        }
+
+    def metrics(self) -> bytes:
+        return self.metrics_registry.text(self.health())
+
+    # --- life ---------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, wait_s: float) -> bool:
+        """True when everything ended; a charge that outlasts wait_s is recovered by the next
+        start. Streams of the web layer end through `stopping`."""
+        self.stopping.set()
+        with self._changed:
+            self._changed.notify_all()
+        ended = [True]
+        if self._core is not None:
+            ended = [self._terminal.stop(wait_s), self._printer.stop(10.0), self._shop.stop(5.0)]
+            if self._scanner is not None:
+                ended.append(self._scanner.stop(5.0))
+        # Last: until here the devices still had something to say.
+        self._ended.set()
+        self._put(lambda: None)
+        self._thread.join(5.0)
+        return all(ended) and not self._thread.is_alive()
+
+    # --- Loop ---------------------------------------------------------------------------------
+
+    def post(self, event: Callable[[Core], object]) -> None:
+        self._put(lambda: self._quietly(event))
+
+    def ask(self, event: Callable[[Core], T]) -> T:
+        future: Future[T] = Future()
+        self._put(lambda: self._resolve(future, lambda: event(self._ready())))
+        return future.result(ASK_WAIT_S)
+
+    # --- Hands: what the core asks of the world -------------------------------------------------
+
+    def look_up(self, code: str) -> None:
+        self._shop.look_up(code)
+
+    def identify(self, badge: str, sellers: SellerList) -> None:
+        self._shop.identify(badge, sellers)
+
+    def claim(self, handover: str, order: str, version: str, lease_s: int) -> None:
+        self._shop.claim(handover, order, version, lease_s)
+
+    def prepare(self, handover: str) -> None:
+        self._terminal.prepare(handover)
+
+    def authorise(self, handover: str, charge: Charge) -> None:
+        self.metrics_registry.charges.inc()
+        self._terminal.authorise(handover, charge)
+
+    def abort(self) -> None:
+        self._terminal.abort()
+
+    def query(self, handover: str, charge: Charge, ask_s: float) -> None:
+        self.metrics_registry.doubts.inc()
+        self._terminal.query(handover, charge, ask_s)
+
+    def print(self, job: Job) -> None:
+        self._printer.print(job)
+
+    # --- the loop's thread ----------------------------------------------------------------------
+
+    def fail(self, what: str) -> None:
+        """A worker met a bug that leaves a payment in the air: only a new start can ask for it."""
+        self._hung(what)
+
+    def _put(self, event: Callable[[], None]) -> None:
+        try:
+            self._events.put(event, timeout=ASK_WAIT_S)
+        except queue.Full:
+            # A thousand events wait and none has gone for half a minute: the loop is dead.
+            self._hung("loop")
+            raise Bug("the loop does not run") from None
+
+    def _run(self) -> None:
+        try:
+            while not self._begin():
+                if self.stopping.wait(JOURNAL_AGAIN_S):
+                    return
+            while not self._ended.is_set() or not self._events.empty():
+                self._turn()
+        except Exception:
+            # Nothing below expects to get here: the process starts anew from the journal.
+            log.exception("loop_failed")
+            self._hung("loop")
+        finally:
+            if self._core is not None:
+                self._close(self._core)
+
+    def _close(self, core: Core) -> None:
+        try:
+            core.journal.settle()
+        except JournalTrouble as trouble:
+            log.warning("cursor_not_kept", code=trouble.code)
+        core.journal.close()
+
+    def _begin(self) -> bool:
+        """Open the journal and start from it. False: not yet, the screen says why."""
+        try:
+            journal, aside = open_or_set_aside(self._path, lambda: iso(self._clock.now()))
+        except JournalTrouble as trouble:
+            log.error("journal_cannot_be_opened", code=trouble.code, detail=trouble.detail)
+            self._publish(self._out_of_order(self._screen.seq, trouble.code, trouble.detail))
+            return False
+        if aside is not None:
+            log.error("journal_set_aside", code=Code.JOURNAL_DAMAGED, file=aside.name)
+        core = Core(journal, self._settings, self._clock, self)
+        try:
+            core.start()
+        except JournalTrouble as trouble:
+            log.warning("start_not_written", code=trouble.code, detail=trouble.detail)
+            self._publish(self._out_of_order(self._screen.seq, trouble.code, trouble.detail))
+            journal.close()
+            return False
+        except Exception as error:
+            # What is on disk makes no sense to this release. Going on could charge twice.
+            log.exception("replay_failed")
+            detail = type(error).__name__
+            self._publish(self._out_of_order(self._screen.seq, Code.INTERNAL, detail))
+            journal.close()
+            self.stopping.wait()
+            return False
+        self._core = core
+        self._compose(core)
+        self._terminal.start()
+        self._printer.start()
+        self._shop.start()
+        if self._scanner:
+            self._scanner.start()
+        return True
+
+    def _turn(self) -> None:
+        """One event, or a tick when there is none."""
+        core = self._ready()
+        due = self._ticked_at + TICK_S - self._clock.monotonic()
+        if due <= 0:
+            self._tick(core)
+            return
+        try:
+            event = self._events.get(timeout=due)
+        except queue.Empty:
+            return
+        event()
+        self._compose(core)
+        if core.journal.last != self._written:
+            self._written = core.journal.last
+            self._shop.wake()
+
+    def _tick(self, core: Core) -> None:
+        self._ticked_at = self._clock.monotonic()
+        try:
+            core.tick()
+        except JournalTrouble as trouble:
+            log.warning("tick_not_written", code=trouble.code)
+        self._compose(core)
+        if self._terminal.busy_for() > HUNG_AFTER_S + self._settings.unknown_ask_s:
+            self._hung("terminal")
+
+    def _ready(self) -> Core:
+        if self._core is None:
+            raise Bug("an event before the start")
+        return self._core
+
+    def _quietly(self, event: Callable[[Core], object]) -> None:
+        """An event whose failure nobody waits for. The disk's trouble is on the screen already; a
+        bug of ours is logged and shown, and leaves the state as it was: the core tries each step
+        before it writes."""
+        core = self._ready()
+        try:
+            event(core)
+        except JournalTrouble as trouble:
+            log.warning("event_not_written", code=trouble.code, detail=trouble.detail)
+        except Bug as bug:
+            log.exception("event_failed")
+            core.ledger.notice(Code.INTERNAL, str(bug))
+
+    def _resolve(self, future: Future[T], event: Callable[[], T]) -> None:
+        try:
+            result = event()
+        except Exception as error:
+            if not isinstance(error, JournalTrouble):
+                log.exception("event_failed")
+            future.set_exception(error)
+        else:
+            future.set_result(result)  # a device waits: it comes before the screen
+
+    def _answer(self, future: Future[Answer], command: Command) -> None:
+        try:
+            answer = self._command(command)
+        except Bug as error:
+            log.exception("command_failed", action=command.action)
+            future.set_exception(error)
+            return
+        if self._core is not None:
+            self._compose(self._core)  # who asked sees what came of it
+        future.set_result(answer)
+
+    def _command(self, command: Command) -> Answer:
+        if command.id in self._answers:
+            return self._answers[command.id]
+        answer = self._obey(command)
+        self._answers[command.id] = answer
+        while len(self._answers) > ANSWERS_KEPT:
+            self._answers.popitem(last=False)
+        return answer
+
+    def _obey(self, command: Command) -> Answer:
+        if self._core is None:
+            return Answer.NOT_HERE
+        if command.seq is not None and command.seq < self._epoch:
+            return Answer.STALE
+        try:
+            return self._core.command(command)
+        except JournalTrouble as trouble:
+            # What was not written was not done; the screen now says what is wrong.
+            log.warning("command_not_written", code=trouble.code)
+            return Answer.NOT_HERE
+
+    # --- the screen -----------------------------------------------------------------------------
+
+    def _compose(self, core: Core) -> None:
+        before = self._screen
+        try:
+            screen = core.screen(before.seq)
+        except JournalTrouble as trouble:
+            core.ledger.fault(trouble)
+            screen = self._out_of_order(before.seq, trouble.code, trouble.detail)
+        if replace(screen, at=before.at) == before:
+            return
+        self._publish(screen)
+
+    def _publish(self, screen: Screen) -> None:
+        before, seq = self._screen, self._screen.seq + 1
+        screen = replace(screen, seq=seq)
+        with self._changed:
+            self._screen = screen
+            if _meaning(before) != _meaning(screen):
+                self._epoch = seq
+            self._changed.notify_all()
+
+    def _out_of_order(self, seq: int, code: Code, detail: str) -> Screen:
+        settings = self._settings
+        return Screen(
+            seq=seq,
+            page=Page.OUT_OF_ORDER,
+            body=OutOfOrder(code, detail),
+            actions=frozenset(),
+            at=self._clock.now().astimezone().isoformat(timespec="seconds"),
+            counter=settings.counter,
+            place=settings.place,
+            devices=(),
+            seller=None,
+            seller_required=settings.require_seller,
+            notice=None,
+            attention=0,
+            handed_over_today=0,
+            undelivered=0,
+        )
+
+
+def _meaning(screen: Screen) -> tuple[Any, ...]:
+    """What a command issued on this screen would mean. A prompt, a device's state or a receipt
+    may change under the finger; the page, its order and its amount may not. (What is offered no
+    longer is refused by itself.)"""
+    body = screen.body
+    order = getattr(body, "order", None)
+    version = (order.id, order.version) if order is not None else None
+    listed = (getattr(body, name, None) for name in ("selected", "rows", "items", "item", "amount"))
+    return screen.page, version, *listed

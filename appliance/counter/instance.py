@@ -1,0 +1,27 @@
+"""One counter for one data folder: a lock that the kernel lets go of when its holder dies."""
+
+from __future__ import annotations
+
+import fcntl
+from typing import IO, Final
+
+from appliance.counter.config_schema import Config
+from appliance.domain.errors import Code, JournalTrouble
+
+LOCK: Final = "kassa.lock"
+
+
+def lock(config: Config) -> IO[str]:
+    """Be the only instance on this data folder, as long as the returned file is open.
+
+    Raises JournalTrouble(SECOND_INSTANCE) when another one is.
+    """
+    folder = config.counter.data_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    file = (folder / LOCK).open("a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise JournalTrouble(Code.SECOND_INSTANCE, f"{folder} is in use") from None
+    return file

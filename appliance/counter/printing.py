@@ -1,0 +1,89 @@
+"""Which papers follow from which facts. A job's id follows from what it is about, so that a
+repeated effect cannot queue it twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from appliance.counter.clock import local
+from appliance.counter.receipts import words
+from appliance.counter.settings import Settings
+from appliance.counter.state import Job, State
+from appliance.domain import handover as ho
+from appliance.domain import payment as pay
+from appliance.domain.facts import Draft, Json, Kind
+from appliance.domain.receipt import (
+    Heading,
+    as_copy,
+    decline_slip,
+    merchant_slip,
+    payment_receipt,
+)
+
+
+def receipt_job(handover: str) -> str:
+    return f"P-{handover}"
+
+
+def queued(job: Job) -> Draft:
+    """The fact that opens a print job: the whole document, so that nothing is built again."""
+    body: dict[str, Json] = {
+        "handover": job.handover,
+        "what": job.what,
+        "document": job.document.to_json(),
+    }
+    return Draft(Kind.PRINT_QUEUED, job.id, body)
+
+
+def follow_up(
+    handover: ho.Handover,
+    draft: Draft,
+    effects: Sequence[ho.Effect | pay.Effect],
+    state: State,
+    settings: Settings,
+    now: datetime,
+) -> list[Job]:
+    """The papers that this event of the handover asks for; written in the same transaction."""
+    return list(_follow_up(handover, draft, effects, state, settings, now))
+
+
+def _follow_up(
+    handover: ho.Handover,
+    draft: Draft,
+    effects: Sequence[ho.Effect | pay.Effect],
+    state: State,
+    settings: Settings,
+    now: datetime,
+) -> Iterator[Job]:
+    payment = next((p for p in handover.payments if p.id == draft.body.get("payment")), None)
+    if payment is None:
+        return
+    slips = state.slips.get(payment.id, {})
+    customer, merchant = slips.get("customer", []), slips.get("merchant", [])
+    wording = words(settings.language)
+    heading = Heading(
+        settings.heading,
+        settings.counter,
+        state.seller.name if state.seller else "",
+        local(now, "%Y-%m-%d %H:%M"),
+    )
+    order = handover.order
+    is_paid = ho.Effect.PRINT in effects
+    if is_paid:
+        document = payment_receipt(order, payment.card, customer, heading, wording)
+        yield Job(receipt_job(handover.id), handover.id, "receipt", document)
+    is_declined = draft.kind is Kind.DECLINED and payment.state is pay.State.DECLINED
+    if is_declined and customer and settings.print_declines:
+        document = decline_slip(order, customer, "", heading, wording)
+        yield Job(f"P-{payment.id}-declined", handover.id, "declined", document)
+    if (is_paid or is_declined) and merchant and settings.print_merchant_slip:
+        document = merchant_slip(order, merchant, heading, wording)
+        yield Job(f"P-{payment.id}-merchant", handover.id, "merchant", document)
+
+
+def on_paper(job: Job, language: str) -> Job:
+    """The job as it is to be printed now: what may be on paper already is repeated as a copy."""
+    if not job.began:
+        return job
+    return Job(job.id, job.handover, job.what, as_copy(job.document, words(language)), began=True)

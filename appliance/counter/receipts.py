@@ -1,0 +1,76 @@
+"""The wording of receipts in the counter's languages, and the documents built with it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from appliance.domain.errors import Bug
+from appliance.domain.money import Money, Quantity, percent
+from appliance.domain.receipt import LABELS, Words
+
+_WORDING: Final[dict[str, tuple[str, ...]]] = {
+    # key: en, ru, de, fr
+    "order": ("Order", "Заказ", "Bestellung", "Commande"),
+    "total": ("Total", "Итого", "Summe", "Total"),
+    "paid_before": ("Paid before", "Оплачено ранее", "Bereits bezahlt", "Déjà payé"),
+    "paid_by_card": ("Paid by card", "Оплачено картой", "Mit Karte bezahlt", "Payé par carte"),
+    "paid_by_slip": (
+        "Paid, see the terminal's slip",
+        "Оплачено, см. чек терминала",
+        "Bezahlt, siehe Terminalbeleg",
+        "Payé, voir ticket du terminal",
+    ),
+    "vat_included": ("incl. VAT", "в т. ч. НДС", "inkl. MwSt.", "dont TVA"),
+    "seller": ("Seller", "Продавец", "Verkauf", "Vendeur"),
+    "card": ("Card", "Карта", "Karte", "Carte"),
+    "terminal": ("Terminal", "Терминал", "Terminal-ID", "Terminal"),
+    "receipt_no": ("Receipt no.", "Чек терминала №", "Beleg-Nr.", "N° de ticket"),
+    "trace_no": ("Trace no.", "Номер операции", "Trace-Nr.", "N° de trace"),
+    "authorisation": ("Authorisation", "Код авторизации", "Genehmigung", "Autorisation"),
+    "copy": ("COPY", "КОПИЯ", "KOPIE", "COPIE"),
+    "declined": ("Payment declined", "Оплата отклонена", "Zahlung abgelehnt", "Paiement refusé"),
+    "not_charged": (
+        "Your card was not charged.",
+        "Деньги с карты не списаны.",
+        "Ihre Karte wurde nicht belastet.",
+        "Votre carte n'a pas été débitée.",
+    ),
+    "merchant_copy": ("Merchant copy", "Экземпляр магазина", "Händlerbeleg", "Ticket commerçant"),
+    "not_fiscal": (
+        "This is not a fiscal receipt.",
+        "Не является кассовым чеком.",
+        "Kein Steuerbeleg.",
+        "Ceci n'est pas un ticket fiscal.",
+    ),
+    "thanks": ("Thank you!", "Спасибо за покупку!", "Vielen Dank!", "Merci de votre visite !"),
+}
+LANGUAGES: Final = ("en", "ru", "de", "fr")
+# Where a unit is written otherwise than the shop writes it.
+_UNITS: Final = {"kg": {"ru": "кг"}, "g": {"ru": "г"}, "l": {"ru": "л"}, "m": {"ru": "м"}}
+_NBSP = "\u00a0"
+# Grouping and decimal mark by language; a receipt is monospaced, so the sign stays the ISO code.
+_MARKS: Final = {"en": (",", "."), "ru": (_NBSP, ","), "de": (".", ","), "fr": (_NBSP, ",")}
+
+
+def words(language: str) -> Words:
+    """The wording for receipts in this language. Raises Bug for one that Kassa does not have."""
+    if language not in LANGUAGES:
+        raise Bug(f"no receipts in {language!r}")
+    column = LANGUAGES.index(language)
+    group, point = _MARKS[language]
+
+    def money(value: Money) -> str:
+        text = f"{abs(value.decimal()):,f}"
+        text = text.replace(",", "\0").replace(".", point).replace("\0", group)
+        sign = "-" if value.amount < 0 else ""
+        return f"{sign}{text}{_NBSP}{value.currency.code}"
+
+    def quantity(value: Quantity) -> str:
+        number = str(value).replace(".", point)
+        unit = "" if value.unit == "pc" else _UNITS.get(value.unit, {}).get(language, value.unit)
+        return f"{number}{_NBSP}{unit}".rstrip(_NBSP)
+
+    def rate(basis_points: int) -> str:
+        return f"{percent(basis_points).replace('.', point)}{_NBSP}%"
+
+    return Words({key: _WORDING[key][column] for key in LABELS}, money, quantity, rate)

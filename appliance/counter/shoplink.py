@@ -1,0 +1,251 @@
+"""The shop link: orders come in by long polling, facts go out by a cursor, answers on demand.
+
+Three threads of its own and a small pool: none of them touches the core but through the loop.
+A shop that is away costs waiting with back-off and jitter, never a busy loop, never a lost fact.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+import structlog
+
+from appliance.counter.clock import Clock
+from appliance.counter.core import Core
+from appliance.counter.journal import Reader
+from appliance.counter.workers import Loop
+from appliance.domain.errors import Code, OrderTrouble, ShopTrouble
+from appliance.domain.facts import Fact
+from appliance.domain.order import Order
+from appliance.ports import WELL, Claimed, ClaimRefused, Health, Seller, SellerList, Shop
+
+log = structlog.get_logger()
+
+WAIT_S: Final = 25
+POLL_AT_MOST_EVERY_S: Final = 1.0
+SELLERS_EVERY_S: Final = 600.0
+HEALTH_EVERY_S: Final = 60.0
+BATCH: Final = 50
+LOOKED_AT: Final = 500  # facts read at once in search of some to deliver
+FIRST_WAIT_S: Final = 1.0
+LONGEST_WAIT_S: Final = 60.0
+LONGEST_RETRY_AFTER_S: Final = 300.0
+
+
+class Backoff:
+    """Waits that double from FIRST_WAIT_S to LONGEST_WAIT_S, each spread over its upper half, so
+    that forty kiosks do not come back together. A Retry-After of the shop's is honoured."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+        self._wait_s = FIRST_WAIT_S
+
+    def reset(self) -> None:
+        self._wait_s = FIRST_WAIT_S
+
+    def next(self, trouble: ShopTrouble) -> float:
+        wait_s = self._wait_s * self._chance.uniform(0.5, 1.0)
+        self._wait_s = min(self._wait_s * 2, LONGEST_WAIT_S)
+        asked = getattr(trouble, "retry_after_s", None) or 0.0
+        return max(wait_s, min(float(asked), LONGEST_RETRY_AFTER_S))
+
+
+class ShopLink:
+    """start() begins to poll and to deliver; stop() ends both within a second or so."""
+
+    def __init__(
+        self,
+        shop: Shop,
+        loop: Loop,
+        clock: Clock,
+        reader: Callable[[], Reader],
+        report: Callable[[], Mapping[str, object]],
+        chance: random.Random | None = None,
+    ) -> None:
+        self._shop, self._loop, self._clock = shop, loop, clock
+        self._reader, self._report = reader, report
+        self._chance = chance or random.Random()  # noqa: S311 - jitter, no secret
+        self._stop = threading.Event()
+        self._news = threading.Event()
+        self._desk = ThreadPoolExecutor(max_workers=3, thread_name_prefix="shop-desk")
+        self._threads = [
+            threading.Thread(target=self._guard, args=(run,), name=name, daemon=True)
+            for name, run in (("shop-poll", self._poll), ("shop-outbox", self._deliver))
+        ]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, wait_s: float) -> bool:
+        self._stop.set()
+        self._news.set()
+        self._shop.close()
+        self._desk.shutdown(wait=False, cancel_futures=True)
+        for thread in self._threads:
+            thread.join(wait_s)
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def wake(self) -> None:
+        """There may be facts to deliver."""
+        self._news.set()
+
+    # --- on demand ----------------------------------------------------------------------------
+
+    def look_up(self, code: str) -> None:
+        lost = ShopTrouble(Code.INTERNAL, "the program failed in the middle")
+        self._submit(lambda: self._look_up(code), lambda core: core.opening.looked_up(code, lost))
+
+    def claim(self, handover: str, order: str, version: str, lease_s: int) -> None:
+        lost = ShopTrouble(Code.INTERNAL, "the program failed in the middle")
+        self._submit(
+            lambda: self._claim(handover, order, version, lease_s),
+            lambda core: core.charging.claimed(handover, lost),
+        )
+
+    def identify(self, badge: str, sellers: SellerList) -> None:
+        self._submit(lambda: self._identify(badge, sellers), lambda core: core.identified(None))
+
+    def _submit(self, task: Callable[[], None], lost: Callable[[Core], object]) -> None:
+        """Do it on the desk. Whatever happens, the core gets one answer: `lost`, if need be."""
+
+        def guarded() -> None:
+            try:
+                task()
+            except Exception:
+                log.exception("shop_desk_failed")
+                self._loop.post(lost)
+
+        try:
+            self._desk.submit(guarded)
+        except RuntimeError:
+            self._loop.post(lost)  # the desk is closed: the counter is stopping
+
+    def _look_up(self, code: str) -> None:
+        result: Order | OrderTrouble | ShopTrouble
+        try:
+            result = self._shop.order(code)
+        except (OrderTrouble, ShopTrouble) as trouble:
+            result = trouble
+        self._loop.post(lambda core: core.opening.looked_up(code, result))
+
+    def _claim(self, handover: str, order: str, version: str, lease_s: int) -> None:
+        result: Claimed | ClaimRefused | ShopTrouble
+        try:
+            result = self._shop.claim(order, handover, version, lease_s)
+        except ShopTrouble as first:
+            # The claim carries its id, so that asking again is harmless; a connection that had
+            # gone stale between two customers is the usual reason.
+            result = first
+            if first.code is Code.SHOP_UNREACHABLE:
+                try:
+                    result = self._shop.claim(order, handover, version, lease_s)
+                except ShopTrouble as second:
+                    result = second
+        self._loop.post(lambda core: core.charging.claimed(handover, result))
+
+    def _identify(self, badge: str, sellers: SellerList) -> None:
+        seller: Seller | None = None
+        if sellers.iterations > 0:
+            digest = hashlib.pbkdf2_hmac(
+                "sha256", badge.encode(), sellers.salt.encode(), sellers.iterations
+            )
+            seller = sellers.by_hash.get(digest.hex())
+        self._loop.post(lambda core: core.identified(seller))
+
+    # --- threads ------------------------------------------------------------------------------
+
+    def _guard(self, run: Callable[[], None]) -> None:
+        """A bug in one pass must not end the link: it is logged, and the pass tried again."""
+        while not self._stop.is_set():
+            try:
+                run()
+            except Exception:
+                log.exception("shop_link_failed")
+                self._loop.post(lambda core: core.device("shop", Health(Code.INTERNAL)))
+                self._stop.wait(LONGEST_WAIT_S)
+
+    def _poll(self) -> None:
+        backoff = Backoff(self._chance)
+        etag, sellers_at = "", float("-inf")
+        while not self._stop.is_set():
+            try:
+                asked_at = self._clock.monotonic()
+                # The first answer must not wait: the screen is empty until it is there.
+                snapshot = self._shop.snapshot(etag, WAIT_S if etag else 0)
+                if snapshot is None:
+                    # A shop that does not wait is asked once a second, not as fast as it answers.
+                    self._stop.wait(POLL_AT_MOST_EVERY_S - (self._clock.monotonic() - asked_at))
+                else:
+                    etag = snapshot.etag
+                    self._loop.post(lambda core, found=snapshot: core.snapshot(found))  # type: ignore[misc]
+                if self._clock.monotonic() - sellers_at >= SELLERS_EVERY_S:
+                    sellers = self._shop.sellers()
+                    self._loop.post(lambda core, found=sellers: core.sellers(found))  # type: ignore[misc]
+                    sellers_at = self._clock.monotonic()
+                self._loop.post(lambda core: core.device("shop", WELL))
+                backoff.reset()
+            except ShopTrouble as trouble:
+                if self._stop.is_set():
+                    return
+                health = Health(trouble.code, trouble.detail)
+                self._loop.post(lambda core, health=health: core.device("shop", health))  # type: ignore[misc]
+                self._stop.wait(backoff.next(trouble))
+
+    def _deliver(self) -> None:
+        reader = self._reader()
+        try:
+            self._deliver_from(reader)
+        finally:
+            reader.close()
+
+    def _deliver_from(self, reader: Reader) -> None:
+        backoff = Backoff(self._chance)
+        after = reader.outbox()
+        reported_at = self._clock.monotonic()
+        while not self._stop.is_set():
+            facts, until = reader.undelivered(after, LOOKED_AT)
+            try:
+                for start in range(0, len(facts), BATCH):
+                    self._hand_over(facts[start : start + BATCH])
+            except ShopTrouble as trouble:
+                self._stop.wait(backoff.next(trouble))
+                continue
+            backoff.reset()
+            if until > after:
+                after, count = until, len(facts)
+                self._loop.post(
+                    lambda core, seq=after, count=count: core.delivered(seq, count)  # type: ignore[misc]
+                )
+                continue
+            if self._clock.monotonic() - reported_at >= HEALTH_EVERY_S:
+                self._post_health()
+                reported_at = self._clock.monotonic()
+            self._news.wait(5.0)
+            self._news.clear()
+
+    def _hand_over(self, facts: list[Fact]) -> None:
+        """Deliver these; one that the shop will never take becomes a person's concern."""
+        try:
+            self._shop.deliver(facts)
+        except ShopTrouble as trouble:
+            if trouble.code is not Code.SHOP_REFUSES_FACT:
+                raise
+            if len(facts) > 1:
+                for fact in facts:
+                    self._hand_over([fact])
+            else:
+                fact, detail = facts[0], trouble.detail
+                log.error("shop_refuses_fact", fact=fact.id, kind=fact.kind, detail=detail)
+                self._loop.ask(lambda core: core.fact_refused(fact, detail))
+
+    def _post_health(self) -> None:
+        try:
+            self._shop.report_health(self._report())
+        except ShopTrouble as trouble:
+            log.info("health_not_posted", code=trouble.code)

@@ -1,0 +1,167 @@
+"""The counter's memory: what the loop knows. Whatever must last is a fact in the journal first;
+the rest (which page is shown, who is at the devices) may be lost in a restart."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from appliance.counter.screen import LogLine, Notice, Page
+from appliance.domain import handover as ho
+from appliance.domain.errors import Bug, Code
+from appliance.domain.facts import Fact, Kind
+from appliance.domain.order import Order
+from appliance.domain.receipt import Document
+from appliance.ports import Health, Prompt, Seller, SellerList
+from appliance.protocols.shopapi import order_from_json
+
+LOG_LINES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One print job. began: some of it may already be on paper, so a repeat is marked as a copy.
+    code: why it does not print now."""
+
+    id: str
+    handover: str
+    what: str  # "receipt", "merchant", "declined"
+    document: Document
+    began: bool = False
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedFact:
+    """A fact that the shop will never take."""
+
+    subject: str
+    fact: str
+    order: str
+    reason: str
+    at: str
+
+
+@dataclass(slots=True)
+class Place:
+    """What the person at the counter looks at."""
+
+    page: Page = Page.IDLE
+    handover: str = ""  # on every page about a handover
+    code: Code | None = None  # REFUSED, OUT_OF_ORDER
+    about: str = ""
+    detail: str = ""
+    order: Order | None = None
+    selected: int = 0
+
+
+@dataclass(slots=True)
+class Dialogue:
+    """The running payment as the counter sees it, for the screen."""
+
+    prompt: Prompt = Prompt.WAIT
+    words: str = ""
+    log: deque[LogLine] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
+    ask_until: str = ""
+
+
+@dataclass(slots=True)
+class State:
+    handovers: dict[str, ho.Handover] = field(default_factory=dict)  # open ones
+    opened_at: dict[str, str] = field(default_factory=dict)
+    jobs: OrderedDict[str, Job] = field(default_factory=OrderedDict)  # open ones, oldest first
+    receipts: dict[str, str] = field(default_factory=dict)  # handover -> state of its receipt
+    slips: dict[str, dict[str, list[str]]] = field(default_factory=dict)  # payment -> kind -> lines
+    refused_facts: dict[str, RefusedFact] = field(default_factory=dict)
+    damaged_journal: tuple[str, str] | None = None  # subject, file
+    orders: dict[str, Order] = field(default_factory=dict)  # the shop's snapshot
+    malformed: Mapping[str, str] = field(default_factory=dict)
+    codes: dict[str, str] = field(default_factory=dict)  # scanned code -> order id
+    is_fetched: bool = False
+    sellers: SellerList | None = None
+    seller: Seller | None = None
+    seller_until: float = 0.0
+    asked_at: float = 0.0  # when the shop was asked for a claim
+    devices: dict[str, Health] = field(default_factory=dict)
+    place: Place = field(default_factory=Place)
+    dialogue: Dialogue = field(default_factory=Dialogue)
+    is_offline: set[str] = field(default_factory=set)  # handovers opened from old figures
+    notice: Notice | None = None
+    notice_until: float = 0.0
+    fault: tuple[Code, str] | None = None  # the journal cannot be written
+    handed_over_today: int = 0
+    undelivered: int = 0
+    asking: set[str] = field(default_factory=set)  # payments that the terminal is asked about
+    last_started: str = ""  # the newest charge of this run: the terminal's memory is about it
+    last_receipt: str = ""  # the handover of the newest receipt
+
+    @property
+    def focus(self) -> ho.Handover | None:
+        """The handover that the page is about."""
+        return self.handovers.get(self.place.handover)
+
+    def running(self) -> ho.Handover | None:
+        """The handover that the terminal is, or may be, busy with."""
+        for handover in self.handovers.values():
+            if handover.state is ho.State.PAYING:
+                return handover
+        return None
+
+
+def replay_handover(facts: Iterable[Fact]) -> ho.Handover:
+    """A handover as its facts make it. Effects are not repeated: see `handover.recover`."""
+    handover: ho.Handover | None = None
+    for fact in facts:
+        order = order_in(fact)
+        if handover is None:
+            if fact.kind is not Kind.OPENED or order is None:
+                raise Bug(f"handover {fact.subject} does not begin with its order")
+            handover = ho.new(fact.subject, order)
+        handover, _ = ho.step(handover, fact, order)
+    if handover is None:
+        raise Bug("a handover without facts")
+    return handover
+
+
+def order_in(fact: Fact) -> Order | None:
+    """The order's snapshot that the fact carries, if any."""
+    snapshot = fact.body.get("snapshot")
+    return order_from_json(snapshot) if isinstance(snapshot, dict) else None
+
+
+def slips_in(facts: Iterable[Fact]) -> dict[str, dict[str, list[str]]]:
+    """The terminal's slips by payment and kind."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for fact in facts:
+        if fact.kind is Kind.SLIP:
+            lines = fact.body.get("lines")
+            kinds = found.setdefault(str(fact.body["payment"]), {})
+            kinds[str(fact.body["slip"])] = (
+                [str(x) for x in lines] if isinstance(lines, list) else []
+            )
+    return found
+
+
+def replay_job(facts: Iterable[Fact]) -> Job:
+    """A print job as its facts make it."""
+    job: Job | None = None
+    for fact in facts:
+        body = fact.body
+        if fact.kind is Kind.PRINT_QUEUED:
+            job = Job(
+                fact.subject,
+                str(body["handover"]),
+                str(body["what"]),
+                Document.from_json(body["document"]),
+                began=job is not None and job.began,  # queued again: a wanted reprint
+            )
+        elif job is None:
+            raise Bug(f"print job {fact.subject} does not begin with its document")
+        elif fact.kind is Kind.PRINT_STARTED:
+            job = replace(job, began=True)
+        elif fact.kind is Kind.PRINT_FAILED:
+            job = replace(job, code=str(body["code"]))
+    if job is None:
+        raise Bug("a print job without facts")
+    return job

@@ -1,0 +1,360 @@
+"""`kassa doctor`: what it finds, that it disturbs no running kiosk, that each fault has a cure."""
+
+import socket
+import threading
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from appliance.counter import doctor_devices
+from appliance.counter.config import parse
+from appliance.counter.config_rules import NOWHERE
+from appliance.counter.doctor import Finding, Machine, main, render
+from appliance.counter.doctor_findings import FIXES
+from appliance.counter.journal import Journal
+from appliance.domain.errors import (
+    Code,
+    ConfigTrouble,
+    JournalTrouble,
+    PrinterTrouble,
+    ScannerTrouble,
+    ShopTrouble,
+    TerminalTrouble,
+)
+from appliance.ports import (
+    Health,
+    SellerList,
+)
+from tests.counter.doctor_bench import Bench, must_not_be_asked, raising
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return Bench(tmp_path)
+
+
+def test_a_counter_that_is_well(bench):
+    findings = bench.findings()
+    assert [f.name for f in findings if not f.ok or f.fix] == []
+    assert [f.name for f in findings] == [
+        "clock", "data", "disk", "instance", "journal", "web", "terminal", "recovery", "printer",
+        "scanner", "shop", "sellers", "claim",
+    ]  # fmt: skip
+    assert "52500042, last receipt 17" in render(findings)
+    assert render(findings).endswith("\nall well\n")
+
+
+def test_everything_is_closed_again(bench):
+    bench.findings()
+    assert (bench.terminal.closed, bench.printer.closed, bench.shop.closed) == (1, 1, 1)
+
+
+TERMINAL = [
+    Code.TERMINAL_GONE, Code.TERMINAL_BUSY, Code.TERMINAL_CURRENCY, Code.TERMINAL_SETUP,
+    Code.TERMINAL_NONSENSE,
+]  # fmt: skip
+PRINTER = [Code.PRINTER_GONE, Code.NO_PAPER, Code.COVER_OPEN, Code.PRINTER_FAULT]
+SHOP = [Code.SHOP_NONSENSE, Code.SHOP_TOKEN, Code.SHOP_MOVED, Code.SHOP_BUSY]
+
+
+@pytest.mark.parametrize("code", TERMINAL)
+@pytest.mark.parametrize("by", ["connect", "check", "factory"])
+def test_every_trouble_of_the_terminal(bench, code, by):
+    trouble = TerminalTrouble(code, "detail 7")
+    if by == "connect":
+        bench.terminal.trouble = trouble
+    elif by == "check":
+        bench.terminal.health = Health(code, "detail 7")
+    else:
+        bench.drivers = replace(bench.drivers, terminal=raising(trouble))
+    assert bench.failure() == Finding("terminal", False, f"{code}: detail 7", FIXES[code])
+    assert bench.terminal.closed == (by != "factory")
+
+
+@pytest.mark.parametrize("code", PRINTER)
+def test_every_trouble_of_the_printer(bench, code):
+    bench.printer.health = Health(code, "detail 7")
+    assert bench.failure() == Finding("printer", False, f"{code}: detail 7", FIXES[code])
+    bench.drivers = replace(bench.drivers, printer=raising(PrinterTrouble(code)))
+    assert bench.failure().what.startswith(code)
+
+
+def test_a_bug_in_a_driver_is_not_taken_for_a_broken_device(bench):
+    bench.drivers = replace(bench.drivers, printer=raising(ZeroDivisionError()))
+    with pytest.raises(ZeroDivisionError):
+        bench.findings()
+    bench.drivers = replace(bench.drivers, printer=lambda: bench.printer)
+    bench.scanner.trouble = KeyError("of the scanner's thread")
+    with pytest.raises(KeyError):
+        bench.findings()
+
+
+def test_the_scanner_is_gone(bench):
+    bench.scanner.trouble = ScannerTrouble(Code.SCANNER_GONE, "detail 7")
+    assert bench.failure() == Finding(
+        "scanner", False, "K-SCN-02: detail 7", FIXES[Code.SCANNER_GONE]
+    )
+
+
+@pytest.mark.parametrize(
+    ("opens", "ends", "said"),
+    [
+        (False, True, "it did not open within"),
+        (True, False, "it did not close within"),
+        (False, False, "it did not open within"),
+    ],
+)
+def test_a_scanner_that_hangs(bench, monkeypatch, opens, ends, said):
+    monkeypatch.setattr(doctor_devices, "OPEN_S", 0.05)
+    bench.scanner.opens, bench.scanner.ends = opens, ends
+    try:
+        assert said in bench.failure().what
+    finally:
+        bench.scanner.ends = True
+        bench.scanner.close()
+
+
+def test_what_was_scanned_meanwhile_is_not_told(bench):
+    assert "SECRET" not in render(bench.findings())
+
+
+def test_no_scanner_is_well(bench):
+    bench.drivers = replace(bench.drivers, scanner=None)
+    bench.config = replace(
+        bench.config, scanner=replace(bench.config.scanner, kind="none", address=NOWHERE)
+    )
+    assert bench.failures() == []
+
+
+# --- while the kiosk runs -------------------------------------------------------------------------
+
+
+def test_a_running_kiosk_keeps_its_devices(bench):
+    quiet = dict.fromkeys(("terminal", "printer", "scanner"), must_not_be_asked)
+    running = raising(JournalTrouble(Code.SECOND_INSTANCE))
+    bench.drivers = replace(bench.drivers, lock=running, **quiet)
+    assert bench.advice().name == "instance"
+    assert "systemctl stop kassa" in bench.advice().fix
+
+
+def test_the_lock_is_held_while_devices_are_spoken_to_and_no_longer(bench):
+    held = False
+
+    @contextmanager
+    def lock():
+        nonlocal held
+        held = True
+        yield
+        held = False
+
+    def terminal():
+        assert held
+        return bench.terminal
+
+    bench.drivers = replace(bench.drivers, lock=lock, terminal=terminal)
+    assert bench.failures() == []
+    assert bench.terminal.is_open
+    assert not held
+
+
+def test_somebody_elses_folder_is_left_alone(bench):
+    """As root, the doctor would make files that the kiosk may not open."""
+    bench.machine = replace(bench.machine, user=lambda: 4242)
+    bench.drivers = replace(
+        bench.drivers,
+        lock=must_not_be_asked,
+        journal=lambda _: must_not_be_asked(),
+        terminal=must_not_be_asked,
+    )
+    assert "and you are 4242" in bench.failure().what
+    assert "sudo -u" in bench.failure().fix
+
+
+# --- the machine ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("broken", "name", "said"),
+    [
+        ({"now": lambda: datetime(1970, 1, 1, tzinfo=UTC)}, "clock", "timedatectl set-ntp"),
+        ({"free_bytes": lambda _: 10**6}, "disk", "free space"),
+        ({"usable": lambda path: path.name != "data"}, "data", "mount it writable"),
+        ({"usable": lambda path: path.name != "scanner"}, "scanner", "udev rules"),
+    ],
+)
+def test_what_is_wrong_with_the_machine(bench, broken, name, said):
+    bench.machine = replace(bench.machine, **broken)
+    (finding,) = bench.failures()
+    assert finding.name == name
+    assert said in finding.fix or name == "scanner"
+
+
+def test_little_room_is_said_before_it_is_too_little(bench):
+    bench.machine = replace(bench.machine, free_bytes=lambda _: 2 * 10**8)
+    assert bench.advice() == Finding("disk", True, "190 MiB free", "free some space soon")
+
+
+def test_a_clock_that_is_not_synchronised_yet(bench):
+    daemon = bench.root / "run/systemd/timesync"
+    daemon.mkdir(parents=True)
+    assert "not yet synchronised" in bench.advice().what
+    (daemon / "synchronized").touch()
+    assert bench.failures() == []
+    assert all(not finding.fix for finding in bench.findings())
+
+
+def test_a_data_folder_that_is_missing(bench):
+    (bench.data / "journal.sqlite3").unlink()
+    bench.data.rmdir()
+    assert bench.failure().fix == f"sudo install -d -o kassa -g kassa -m 0750 {bench.data}"
+    assert not bench.data.exists()
+
+
+def test_the_journal(bench):
+    for code in (Code.JOURNAL_DAMAGED, Code.JOURNAL_NEWER, Code.DISK_FULL):
+        trouble = JournalTrouble(code, "detail 7")
+        bench.drivers = replace(bench.drivers, journal=lambda _, t=trouble: raising(t)())
+        assert bench.failure() == Finding("journal", False, f"{code}: detail 7", FIXES[code])
+    bench.drivers = replace(bench.drivers, journal=lambda _: ["fact 7: changed", "fact 9: changed"])
+    assert bench.failure().what == "K-JRN-01: fact 7: changed"
+    (bench.data / "journal.sqlite3").unlink()
+    assert bench.failures() == []
+
+
+def test_a_lock_that_cannot_be_had(bench):
+    trouble = JournalTrouble(Code.DISK_FULL, "detail 7")
+    bench.drivers = replace(bench.drivers, lock=raising(trouble), terminal=must_not_be_asked)
+    assert bench.failure().name == "instance"
+
+
+def test_a_port_that_another_program_has(bench):
+    with closing(socket.create_server(("127.0.0.1", 0))) as other:
+        port = other.getsockname()[1]
+        bench.config = replace(bench.config, web=replace(bench.config.web, port=port))
+        bench.machine = replace(bench.machine, listen=Machine().listen)
+        found = bench.failure()
+    assert f"127.0.0.1:{port}" in found.what
+    assert f"ss -ltnp 'sport = :{port}'" in found.fix
+    assert bench.failures() == []
+
+
+# --- the shop -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", SHOP)
+def test_every_trouble_of_the_shop(bench, code):
+    bench.shop.trouble = ShopTrouble(code, "detail 7")
+    assert bench.failure() == Finding("shop", False, f"{code}: detail 7", FIXES[code])
+    assert bench.shop.closed == 1
+
+
+def test_a_trouble_without_a_cure_of_its_own_leads_to_the_runbook(bench):
+    bench.shop.trouble = ShopTrouble(Code.SHOP_REFUSES_FACT)
+    assert bench.failure().fix == "see docs/runbook/K-SHP-05.md"
+
+
+def test_a_driver_that_refuses_its_configuration(bench):
+    trouble = ConfigTrouble(["one", "two"])
+    bench.drivers = replace(bench.drivers, shop=raising(trouble), printer=raising(trouble))
+    assert [f.name for f in bench.failures()] == ["printer", "shop"]
+    assert "K-CFG-01: one two" in render(bench.failures())
+
+
+@pytest.mark.parametrize(
+    ("broken", "what", "fix"),
+    [
+        ("resolve", "K-SHP-01: shop.example has no address: Name unknown", "resolvectl query"),
+        ("dial", "K-SHP-01: shop.example:443: Name unknown", "port 443"),
+        ("", "K-SHP-01: shop.example is there, but: TLS", "curl -v https://shop.example"),
+    ],
+)
+def test_a_shop_that_cannot_be_reached_and_where_the_way_ends(bench, broken, what, fix):
+    def fail(host, port):
+        assert (host, port) == ("shop.example", 443)
+        raise OSError(-2, "Name unknown")
+
+    if broken:
+        bench.machine = replace(bench.machine, **{broken: fail})
+    bench.shop.trouble = ShopTrouble(Code.SHOP_UNREACHABLE, "TLS")
+    assert bench.failure().what == what
+    assert fix in bench.failure().fix
+
+
+def test_a_name_server_that_never_answers(bench, monkeypatch):
+    monkeypatch.setattr(doctor_devices, "NETWORK_S", 0.05)
+    over = threading.Event()
+    bench.machine = replace(bench.machine, resolve=lambda host, port: over.wait(10) and None)
+    bench.shop.trouble = ShopTrouble(Code.SHOP_UNREACHABLE, "TLS")
+    try:
+        assert "has no address: no answer within" in bench.failure().what
+    finally:
+        over.set()
+
+
+def test_what_the_shop_says_of_itself(bench):
+    bench.shop.atomic = False
+    assert bench.advice().name == "claim"
+    bench.shop.atomic = True
+    bench.shop.malformed = {"1042": "no lines", "1043": "no price"}
+    assert bench.advice().what == "K-ORD-11: 2, the first 1042: no lines"
+    bench.shop.malformed = {}
+    bench.terminal.recovers = False
+    assert bench.advice().name == "recovery"
+    bench.terminal.recovers = True
+    bench.shop.sellers_list = SellerList()
+    assert bench.failure() == Finding(
+        "sellers", False, "0 badges", "let the shop's office enter the sellers' badges"
+    )
+
+
+# --- text -----------------------------------------------------------------------------------------
+
+
+def test_the_text_has_a_line_for_each_finding():
+    found = [
+        Finding("clock", True, "12:00"),
+        Finding("web", True, "one\ntwo", "some advice"),
+        Finding("terminal", False, "gone", "plug it in"),
+    ]
+    assert render(found).splitlines() == [
+        "ok    clock     12:00",
+        "note  web       one two  ->  some advice",
+        "FAIL  terminal  gone  ->  plug it in",
+        "1 of 3 fail",
+    ]
+    assert render([]) == "all well\n"
+
+
+# --- with the real drivers ------------------------------------------------------------------------
+
+
+def test_a_counter_without_anything_connected(tmp_path, capsys):
+    """The wiring of `kassa doctor`: every address leads nowhere, and it says so of each."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        nobody = server.getsockname()[1]  # free again, and so refused, once this is closed
+    config = parse(
+        f"[counter]\nname = 'C'\ndata_dir = '{tmp_path}'\n"
+        f"[web]\nport = {nobody}\n"
+        f"[shop]\nurl = 'http://127.0.0.1:{nobody}'\npickup_point = 'p'\ntoken = 'not-shown'\n"
+        f"[terminal]\naddress = 'tcp:127.0.0.1:{nobody}'\n"
+        f"[printer]\naddress = 'tcp:127.0.0.1:{nobody}'\n"
+        f"[scanner]\naddress = 'evdev:{tmp_path}/none'\n",
+        "kassa.toml",
+        names={},
+        environ={},
+    )
+    Journal(config.counter.journal, lambda: "2026-03-01T12:00:00.000Z").close()
+    assert main(config) == 69
+    text = capsys.readouterr().out
+    failed = [line for line in text.splitlines() if line.startswith("FAIL")]
+    assert [line.split()[1] for line in failed] == ["terminal", "printer", "scanner", "shop"]
+    for line, code in zip(
+        failed, ["K-PAY-02", "K-PRN-01", "is not there", "K-SHP-01"], strict=True
+    ):
+        assert code in line
+        assert "  ->  " in line
+    assert text.endswith("\n4 of 10 fail\n")
+    assert "journal.sqlite3, the chain holds" in text
+    assert "not-shown" not in text
