@@ -1,0 +1,1 @@
+"""The bench: the whole counter on one screen, for a newcomer without hardware."""

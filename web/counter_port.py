@@ -1,0 +1,37 @@
+"""What the web layer needs from the counter: this, and nothing else of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Protocol
+
+from appliance.counter.commands import Answered, Command
+from appliance.counter.screen import Screen
+
+
+class Counter(Protocol):
+    """Every call may come from any thread, from many at once.
+
+    stopping: set when the process shuts down; streams end then.
+    """
+
+    stopping: threading.Event
+
+    def screen(self) -> Screen:
+        """What is on the screen now."""
+
+    def wait(self, seq: int, timeout_s: float) -> int:
+        """The current seq: as soon as it differs from `seq`, or after the timeout."""
+
+    def command(self, command: Command) -> Answered:
+        """Do what a person asks. A repeat of the same id gets the first answer."""
+
+    def heartbeat(self, page: str) -> None:
+        """A browser has really drawn this page. See the watchdog."""
+
+    def health(self) -> Mapping[str, object]:
+        """As JSON; "status" is "ok", "degraded" or "failing"."""
+
+    def metrics(self) -> bytes:
+        """In Prometheus's text format, version 0.0.4."""

@@ -1,0 +1,133 @@
+"""The words for what is shown by name: devices, prompts, states, units, commands."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from appliance.counter.screen import Action, Page, Paid, Receipt
+from appliance.domain.order import CheckKind
+from appliance.ports import Prompt
+from web.wording import N_
+
+DEVICES: Final = {
+    "terminal": N_("Terminal"),
+    "printer": N_("Printer"),
+    "scanner": N_("Scanner"),
+    "shop": N_("Shop"),
+}
+
+PROMPTS: Final[dict[Prompt, str]] = {
+    Prompt.CARD: N_("Present your card at the terminal"),
+    Prompt.PIN: N_("Enter the PIN at the terminal"),
+    Prompt.HOST: N_("One moment, the bank is being asked"),
+    Prompt.REMOVE: N_("Please take out the card"),
+    Prompt.WAIT: N_("One moment"),
+    Prompt.REVERSING: N_("The payment is being taken back"),
+    Prompt.OTHER: N_("Please look at the terminal"),
+}
+
+RECEIPTS: Final[dict[Receipt, str]] = {
+    Receipt.NONE: N_("No receipt needed"),
+    Receipt.QUEUED: N_("Receipt waits for the printer"),
+    Receipt.PRINTING: N_("Receipt is printing"),
+    Receipt.PRINTED: N_("Receipt printed"),
+    Receipt.FAILED: N_("Receipt not printed"),
+    Receipt.WAIVED: N_("Without receipt"),
+}
+
+PAID: Final[dict[Paid, str]] = {
+    Paid.CARD: N_("Paid. Hand over."),
+    Paid.ONLINE: N_("Paid online. Hand over."),
+    Paid.DECIDED: N_("Paid, says the slip. Hand over."),
+}
+
+PAID_HOW: Final[dict[Paid, str]] = {
+    Paid.CARD: N_("card"),
+    Paid.ONLINE: N_("online"),
+    Paid.DECIDED: N_("by slip"),
+}
+
+CHECKS: Final[dict[CheckKind, str]] = {
+    CheckKind.AGE: N_("Age checked"),
+    CheckKind.IDENTITY: N_("Identity checked"),
+}
+
+CHECKS_SHORT: Final[dict[CheckKind, str]] = {
+    CheckKind.AGE: N_("check age"),
+    CheckKind.IDENTITY: N_("check identity"),
+}
+
+# "pc" is not here: a count of pieces needs no unit.
+UNITS: Final = {
+    "kg": N_("kg"),
+    "g": N_("g"),
+    "l": N_("l"),
+    "ml": N_("ml"),
+    "m": N_("m"),
+    "cm": N_("cm"),
+    "m2": N_("m²"),
+    "h": N_("h"),
+}
+
+# What an entry of a payment's log says. "terminal" is followed by what the terminal showed.
+LOG: Final = {
+    "sent": N_("amount sent to the terminal"),
+    "terminal": N_("the terminal shows:"),
+    "stop": N_("the terminal was asked to stop"),
+    "lost": N_("no answer from the terminal"),
+    "asked": N_("the terminal is asked for its last payment"),
+    "no_answer": N_("no answer yet"),
+}
+
+# The button of an action where a page has no words of its own for it.
+ACTIONS: Final[dict[Action, str]] = {
+    Action.CONFIRM: N_("Confirm"),
+    Action.CANCEL: N_("Back"),
+    Action.NEXT: N_("Next"),
+    Action.SCAN: N_("Type a number"),
+    Action.OPEN: N_("Open"),
+    Action.CHECK: N_("Confirm the check"),
+    Action.TICK: N_("Tick the next line"),
+    Action.REPRINT: N_("Print last receipt again"),
+    Action.WAIVE_RECEIPT: N_("Go on without receipt"),
+    Action.DECIDE_PAID: N_("The slip says: paid"),
+    Action.DECIDE_NOT_PAID: N_("The slip says: not paid"),
+    Action.ATTENTION: N_("Open questions"),
+    Action.DAY: N_("Today"),
+    Action.SIGN_OUT: N_("Sign out"),
+}
+
+# What a barcode of the command sheet does, wherever it is scanned.
+COMMANDS: Final[dict[Action, str]] = {
+    Action.CONFIRM: N_("Confirm: what the large button on the screen says"),
+    Action.CANCEL: N_("Back, stop, no"),
+    Action.NEXT: N_("Next entry of a list; at a handover: leave it for later"),
+    Action.CHECK: N_("Confirm the next check"),
+    Action.TICK: N_("Tick the next line"),
+    Action.REPRINT: N_("Print the last receipt again, marked as a copy"),
+    Action.WAIVE_RECEIPT: N_("Go on without receipt"),
+    Action.DECIDE_PAID: N_("The slip says: paid"),
+    Action.DECIDE_NOT_PAID: N_("The slip says: not paid"),
+    Action.ATTENTION: N_("Show the open questions"),
+    Action.DAY: N_("Show today's handovers"),
+    Action.SIGN_OUT: N_("Sign out"),
+}
+
+# What each screen is called aloud: the browser's title, and what a screen reader says first.
+PAGES: Final[dict[Page, str]] = {
+    Page.IDLE: N_("Ready"),
+    Page.ORDER: N_("Order"),
+    Page.ASKING: N_("Asking the shop"),
+    Page.CHARGING: N_("Payment"),
+    Page.UNKNOWN: N_("Payment not certain"),
+    Page.HAND_OVER: N_("Handing over"),
+    Page.REFUSED: N_("Not possible here"),
+    Page.NO_RECEIPT: N_("Receipt waits"),
+    Page.ATTENTION: N_("Open questions"),
+    Page.ATTENTION_ITEM: N_("Open question"),
+    Page.DAY: N_("Today"),
+    Page.OUT_OF_ORDER: N_("Out of order"),
+}
+
+LANGUAGE_NAMES: Final = {"en": "English", "ru": "Русский", "de": "Deutsch", "fr": "Français"}
+"""Each in its own language, so that whoever needs it can read it."""

@@ -1,0 +1,56 @@
+"""What can be set about the screen. The counter's configuration is where it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from appliance.domain.errors import ConfigTrouble
+
+LANGUAGES: Final = ("en", "ru", "de", "fr")
+"""The languages that Kassa has words in. English is what the sources are written in."""
+
+
+class Theme(StrEnum):
+    AUTO = "auto"  # as the browser's system says
+    LIGHT = "light"
+    DARK = "dark"
+
+
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    """hosts: the values of the Host header that are served, port included, as in
+    "127.0.0.1:8100". frame_ancestors: origins that may show the kiosk in a frame; none by
+    default. heartbeat_s: how often a browser tells that it draws, 1 to 600.
+
+    Raises ConfigTrouble for what cannot be.
+    """
+
+    hosts: tuple[str, ...]
+    languages: tuple[str, ...] = LANGUAGES
+    language: str = "en"
+    frame_ancestors: tuple[str, ...] = ()
+    theme: Theme = Theme.AUTO
+    heartbeat_s: int = 10
+
+    def __post_init__(self) -> None:
+        mistakes = [
+            f"language {language!r}: Kassa has {', '.join(LANGUAGES)}"
+            for language in self.languages
+            if language not in LANGUAGES
+        ]
+        if self.language not in self.languages:
+            mistakes.append(f"language {self.language!r} is not among the languages offered")
+        if not self.hosts:
+            mistakes.append("no host: the screen could not be reached")
+        if self.theme not in tuple(Theme):
+            mistakes.append(f"theme {self.theme!r}: it is auto, light or dark")
+        if not 1 <= self.heartbeat_s <= 600:
+            mistakes.append("heartbeat: 1 to 600 seconds")
+        # They go into a header: one token each, nothing that could end it.
+        for origin in self.frame_ancestors:
+            if not origin.isascii() or any(character in origin for character in " ;,\r\n'\""):
+                mistakes.append(f"frame ancestor {origin!r} is not an origin")
+        if mistakes:
+            raise ConfigTrouble(mistakes)

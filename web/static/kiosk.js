@@ -1,0 +1,198 @@
+// The browser's part: fetch the screen when it has changed, put it in place, send what people do.
+// It knows nothing of orders or money, and keeps nothing but the characters typed so far.
+"use strict";
+(() => {
+  const POLL_MS = 5000, AGAIN_MS = 1000, ANSWER_MS = 2500, COMMAND_MS = 8000, GONE_MS = 3000;
+  const SETTLE_MS = 250, FORGET_MS = 20000, LONGEST_CODE = 128;
+  const byId = (id) => document.getElementById(id);
+  const screen = () => byId("screen");
+  const may = (action) => screen().dataset.actions.split(" ").includes(action);
+  const keypad = byId("keypad");
+  let heardAt = performance.now(), failedAt = 0, skew = 0, zone = 0;
+  let fetching = false, again = false, asked = false, settled = 0;
+  let typed = "", typedAt = 0;
+
+  // --- the screen ---------------------------------------------------------------------------
+  // Old and new are compared and only differences are changed: focus, scroll and a finger that
+  // is down survive. Another id is another thing and is replaced, never turned into the new one.
+  function morph(old, fresh) {
+    if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName || old.id !== fresh.id) {
+      old.replaceWith(fresh);
+    } else if (old.nodeType !== Node.ELEMENT_NODE) {
+      if (old.data !== fresh.data) old.data = fresh.data;
+    } else if (!old.isEqualNode(fresh)) {
+      for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+      for (const { name, value } of [...fresh.attributes]) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+      const [before, after] = [[...old.childNodes], [...fresh.childNodes]];
+      after.forEach((node, at) => (at < before.length ? morph(before[at], node) : old.append(node)));
+      before.slice(after.length).forEach((node) => node.remove());
+    }
+  }
+
+  function show(html) {
+    const fresh = new DOMParser().parseFromString(html, "text/html").getElementById("screen");
+    if (!fresh) throw new Error("no screen in the answer");
+    const old = screen().dataset;
+    if (fresh.dataset.app !== old.app) return void location.reload(); // the program is a new one
+    if (Number(fresh.dataset.seq) < Number(old.seq)) return; // overtaken on its way
+    const turned = fresh.dataset.key !== old.key;
+    const focused = document.activeElement?.id;
+    morph(screen(), document.adoptNode(fresh));
+    if (turned) settle();
+    if (focused && document.activeElement === document.body) {
+      (byId(focused) ?? document.querySelector("main")).focus({ preventScroll: true });
+    }
+    if (turned || byId("say").textContent === "") announce();
+    if (!may("scan")) close();
+    setClock();
+  }
+
+  // A finger on its way to the old page must not tap the new one.
+  function settle() {
+    document.body.classList.add("settling");
+    clearTimeout(settled);
+    settled = setTimeout(() => document.body.classList.remove("settling"), SETTLE_MS);
+  }
+
+  function announce() {
+    const heading = document.querySelector("main h1");
+    document.title = `${screen().dataset.title} · Kassa`;
+    byId("say").textContent = [heading?.textContent, byId("amount")?.textContent].filter(Boolean).join(". ");
+  }
+
+  function setClock() {
+    const { at } = screen().dataset;
+    skew = Date.parse(at) - Date.now();
+    zone = Date.parse(`${at.slice(0, 23)}Z`) - Date.parse(at);
+    tick();
+  }
+
+  function tick() {
+    byId("clock").textContent = new Date(Date.now() + skew + zone).toISOString().slice(11, 16);
+  }
+
+  // --- talking to the program ---------------------------------------------------------------
+  const ask = (path, wait, options = {}) =>
+    fetch(path, { cache: "no-store", signal: AbortSignal.timeout(wait), ...options });
+  const post = (path, wait, body) =>
+    ask(path, wait, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+
+  const heard = () => { heardAt = performance.now(); failedAt = 0; byId("gone").hidden = true; };
+  const failed = () => (failedAt ||= performance.now());
+
+  async function refresh() {
+    if (fetching) return void (again = true);
+    fetching = true;
+    try {
+      do {
+        again = false;
+        show(await (await ask("/screen", ANSWER_MS)).text());
+        heard();
+      } while (again);
+    } catch (error) {
+      failed();
+      console.warn(error);
+    } finally { fetching = false; }
+  }
+
+  function listen() {
+    const stream = new EventSource("/events");
+    stream.addEventListener("changed", ({ data }) => { if (data !== screen().dataset.seq) refresh(); });
+    stream.onerror = () => {
+      refresh();
+      if (stream.readyState === EventSource.CLOSED) setTimeout(listen, AGAIN_MS);
+    };
+  }
+
+  // Each command carries an id and the seq of the screen it was meant for: sent twice or too
+  // late, it does nothing, and the answer is the screen as it is. A scan is about what is there.
+  async function send(action, argument) {
+    if (asked && action !== "scan") return;
+    asked = true;
+    document.body.classList.add("asked");
+    try {
+      const seq = action === "scan" ? null : Number(screen().dataset.seq);
+      const answer = await post("/command", COMMAND_MS, { id: crypto.randomUUID(), action, argument, seq });
+      show(await answer.text()); // done or not, the answer is the screen
+      heard();
+    } catch (error) {
+      console.warn(error);
+      refresh();
+    } finally {
+      asked = false;
+      document.body.classList.remove("asked");
+    }
+  }
+
+  // --- typing: a keyboard, a scanner that types, the key pad ---------------------------------
+  function type(text) {
+    typed = text.slice(0, LONGEST_CODE);
+    typedAt = performance.now();
+    byId("keypad-code").textContent = typed;
+    byId("typed").firstElementChild.textContent = typed;
+    byId("typed").hidden = typed === "" || keypad.open;
+  }
+  const open = () => { keypad.showModal(); type(typed); };
+  const close = () => keypad.open && keypad.close(); // which forgets what was typed, see below
+  function submit() {
+    const code = typed.trim();
+    type("");
+    if (code) close(), send("scan", code);
+  }
+  function press(key) {
+    if (key === "Enter") submit();
+    else if (key === "Escape") close();
+    else if (key === "Backspace") type(typed.slice(0, -1));
+    else type(typed + key);
+  }
+
+  // What a scanner means by a key, whatever layout the keyboard has just now.
+  function character(event) {
+    const plain = /^(?:Key|Digit)([A-Z0-9])$/.exec(event.code);
+    if (event.key > "~" && plain) return event.shiftKey ? plain[1] : plain[1].toLowerCase();
+    return event.key;
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
+    if (event.key === "Enter" && event.repeat) return event.preventDefault(); // held down, not meant
+    const key = character(event);
+    const isText = key.length === 1 && (key !== " " || typed !== "");
+    if (key === "Escape" && !keypad.open) {
+      if (typed) type("");
+      else if (may("cancel") && !event.repeat) send("cancel", "");
+    } else if (isText || (typed && (event.key === "Enter" || event.key === "Backspace"))) press(isText ? key : event.key);
+    else return; // Tab, Enter and space on what has the focus are the browser's
+    event.preventDefault();
+  });
+  keypad.addEventListener("close", () => type(""));
+
+  document.addEventListener("click", async ({ target }) => {
+    const button = target.closest("button");
+    if (!button) return;
+    const { action, argument, key, language } = button.dataset;
+    if (action) send(action, argument);
+    else if (key) press(key);
+    else if ("keypad" in button.dataset) open();
+    else if (language && (await post("/language", ANSWER_MS, { language })).ok) location.reload();
+  });
+  document.addEventListener("contextmenu", (event) => event.preventDefault());
+
+  // --- time -----------------------------------------------------------------------------------
+  setInterval(() => {
+    const now = performance.now();
+    tick();
+    if (typed && !keypad.open && now - typedAt > FORGET_MS) type("");
+    if (failedAt && now - failedAt >= GONE_MS) byId("gone").hidden = false;
+    if (now - heardAt >= POLL_MS || failedAt) refresh();
+  }, AGAIN_MS);
+
+  // Only a page that is really drawn beats: a frame comes, and the screen is not covered.
+  setInterval(() => requestAnimationFrame(() => {
+    if (byId("gone").hidden) post("/heartbeat", ANSWER_MS, { page: screen().dataset.page }).catch(failed);
+  }), Number(document.body.dataset.heartbeat) * 1000);
+
+  setClock();
+  announce();
+  listen();
+})();
