@@ -1,0 +1,159 @@
+"""kassa: run the counter, look at its devices, read its journal, show the demo."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from appliance import __version__
+from appliance.counter import config_schema
+from appliance.domain.errors import ConfigTrouble, Trouble
+
+DEFAULT_CONFIG: Final = Path("/etc/kassa/kassa.toml")
+_LONG: Final = ("snapshot", "document")
+EX_CONFIG, EX_UNAVAILABLE, EX_DATA = 78, 69, 65
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line. Returns the exit status: 0 well, 65 a flawed journal, 69 something is
+    not there, 78 the configuration."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        return int(parsed.run(parsed))
+    except ConfigTrouble as trouble:
+        for mistake in trouble.mistakes:
+            print(mistake, file=sys.stderr)
+        print(f"{trouble.code}: {len(trouble.mistakes)} to mend", file=sys.stderr)
+        return EX_CONFIG
+    except Trouble as trouble:
+        print(trouble, file=sys.stderr)
+        return EX_UNAVAILABLE
+    except BrokenPipeError:
+        return 0  # the reader of our output has seen enough
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="kassa", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"kassa {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run the counter on real devices")
+    _config_option(run)
+    run.set_defaults(run=_run)
+
+    doctor = commands.add_parser("doctor", help="say what is there, device by device, and the fix")
+    _config_option(doctor)
+    doctor.set_defaults(run=_doctor)
+
+    demo = commands.add_parser("demo", help="the whole counter on one screen, without hardware")
+    demo.add_argument("--port", type=int, default=8100, help="the kiosk's; the bench has the next")
+    demo.add_argument("--currency", default="EUR", choices=("EUR", "RUB", "USD", "JPY"))
+    demo.add_argument("--language", default="en", choices=("en", "ru", "de", "fr"))
+    demo.add_argument("--data", type=Path, help="keep the data here (default: a new folder)")
+    demo.set_defaults(run=_demo)
+
+    journal = commands.add_parser("journal", help="read the journal").add_subparsers(
+        required=True, metavar="WHAT"
+    )
+    for name, run_it, words in (
+        ("show", _journal_show, "the newest facts, a line each"),
+        ("verify", _journal_verify, "the whole chain of hashes"),
+        ("export", _journal_export, "all facts as JSON, one a line"),
+    ):
+        part = journal.add_parser(name, help=words)
+        _config_option(part)
+        part.add_argument("--file", type=Path, help="this journal, whatever the configuration")
+        part.set_defaults(run=run_it)
+        if name == "show":
+            part.add_argument("--most", type=int, default=50)
+            part.add_argument("--subject", default="", help="one handover or print job")
+    return parser
+
+
+def _config_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG)
+
+
+def _load(path: Path) -> config_schema.Config:
+    from appliance.counter import config
+    from appliance.counter.kinds import names
+
+    return config.load(path, names=names())
+
+
+def _run(parsed: argparse.Namespace) -> int:
+    config = _load(parsed.config)
+    from appliance.counter.instance import lock
+    from appliance.serve import serve
+
+    # Held by this process and its worker: the worker may die and come back, the lock stays.
+    with lock(config):
+        serve(config, lambda address: print(f"kassa {__version__} on {address}", flush=True))
+    return 0
+
+
+def _doctor(parsed: argparse.Namespace) -> int:
+    from appliance.counter import doctor
+
+    config = _load(parsed.config)
+    return doctor.main(config)
+
+
+def _demo(parsed: argparse.Namespace) -> int:
+    from web.bench.demo import run
+
+    return run(
+        port=parsed.port, currency=parsed.currency, language=parsed.language, data=parsed.data
+    )
+
+
+def _journal_show(parsed: argparse.Namespace) -> int:
+    from appliance.counter.journal import Reader
+
+    reader = Reader(_journal(parsed))
+    facts = reader.of_subject(parsed.subject) if parsed.subject else reader.newest(parsed.most)
+    for fact in facts:
+        body = {
+            key: value for key, value in fact.body.items() if key not in ("snapshot", "document")
+        }
+        print(fact.id, fact.at, fact.kind, fact.subject, fact.seller or "-", json.dumps(body))
+    return 0
+
+
+def _journal_verify(parsed: argparse.Namespace) -> int:
+    from appliance.counter.journal import Reader
+
+    flaws = Reader(_journal(parsed)).verify()
+    for flaw in flaws:
+        print(f"fact {flaw.seq}: {flaw.what}" if flaw.seq else flaw.what)
+    print("the chain holds" if not flaws else "K-JRN-01: the chain does not hold")
+    return EX_DATA if flaws else 0
+
+
+def _journal_export(parsed: argparse.Namespace) -> int:
+    from appliance.counter.journal import Reader
+
+    reader, after = Reader(_journal(parsed)), 0
+    while facts := reader.facts(after):
+        for after, fact in facts:
+            print(json.dumps({"seq": after, **asdict(fact), "body": dict(fact.body)}))
+    return 0
+
+
+def _journal(parsed: argparse.Namespace) -> Path:
+    if parsed.file is not None:
+        path: Path = parsed.file
+    else:
+        path = _load(parsed.config).counter.journal
+    if not path.exists():
+        raise ConfigTrouble([f"{path}: there is no journal here"])
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())

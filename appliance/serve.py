@@ -1,0 +1,165 @@
+"""The kiosk's process: gunicorn with one threaded worker that holds the counter.
+
+One worker, because the counter is one; threads, because each event stream holds one. No preload
+(threads do not survive a fork), no max-requests, no reload: each would run two counters side by
+side for a moment. The arbiter imports next to nothing: what the counter needs is imported in the
+worker, after the fork, as shared pages do not stay shared in Python.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Final
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.workers.gthread import ThreadWorker
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from appliance.counter.config_schema import Config
+    from appliance.counter.counter import Counter
+    from web.settings import WebSettings
+
+THREADS: Final = 16
+CHARGE_WAIT_S: Final = 240  # a stop in mid-charge waits for the terminal: T4 and a little
+STOP_WAIT_S: Final = CHARGE_WAIT_S + 40
+
+
+class KioskWorker(ThreadWorker):
+    """Ends its event streams as soon as it is asked to stop; gunicorn alone would wait for them
+    as long as for a real answer."""
+
+    counter: Counter | None = None
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.signals: SimpleQueue[int] = SimpleQueue()
+
+    def watch(self, counter: Counter) -> None:
+        """Pass a stop on to the counter, from a thread of its own."""
+
+        def wait() -> None:
+            self.signals.get()
+            counter.stopping.set()
+
+        self.counter = counter
+        threading.Thread(target=wait, name="signals", daemon=True).start()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # A signal handler must not take a lock that the interrupted thread may hold; this queue
+        # is made for it (queue.SimpleQueue: "put is reentrant").
+        self.signals.put(sig)
+        super().handle_exit(sig, frame)
+
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        # Ctrl-C is a polite stop as well: a charge may be under way.
+        self.handle_exit(sig, frame)
+
+
+class KioskArbiter(Arbiter):
+    """There is one counter, so no signal may start a second worker beside the first: a reload
+    does, and a closing terminal sends the signal for it."""
+
+    def handle_hup(self) -> None:
+        """A polite stop, like SIGTERM."""
+        self.handle_term()
+
+    def handle_ttin(self) -> None:
+        """One worker more: refused."""
+
+    def handle_ttou(self) -> None:
+        """One worker less: refused."""
+
+    def handle_usr2(self) -> None:
+        """A second arbiter beside this one: refused."""
+
+
+class Server(BaseApplication):
+    """Serves one counter on loopback until SIGTERM or SIGINT."""
+
+    def __init__(self, config: Config, ready: Callable[[str], None]) -> None:
+        self._config = config
+        self._ready = ready
+        self._counter: Counter | None = None
+        super().__init__()
+
+    def load_config(self) -> None:
+        web = self._config.web
+        host = f"[{web.host}]" if ":" in web.host else web.host
+        options: dict[str, Any] = {
+            "bind": [f"{host}:{web.port}"],
+            "worker_class": KioskWorker,
+            "workers": 1,
+            "threads": THREADS,
+            "timeout": 60,
+            "graceful_timeout": STOP_WAIT_S,
+            "keepalive": 75,
+            "preload_app": False,
+            "max_requests": 0,
+            "control_socket_disable": True,
+            "limit_request_line": 4094,
+            "limit_request_fields": 50,
+            "accesslog": None,
+            "loglevel": "warning",
+            "proc_name": "kassa",
+            "post_worker_init": self._started,
+            "worker_exit": self._exiting,
+        }
+        for name, value in options.items():
+            if name in self.cfg.settings:
+                self.cfg.set(name, value)
+
+    def run(self) -> None:
+        KioskArbiter(self).run()
+
+    def load(self) -> Flask:  # type: ignore[override]
+        """The application, in the worker: from here on there are threads."""
+        from appliance.counter.runtime import build, set_up_logs
+        from web import create_app
+
+        set_up_logs(self._config)
+        counter = build(self._config)
+        self._counter = counter
+        app = create_app(counter, web_settings(self._config))
+        counter.start()
+        return app
+
+    def _started(self, worker: KioskWorker) -> None:
+        assert self._counter is not None
+        worker.watch(self._counter)
+        web = self._config.web
+        self._ready(f"http://{web.host}:{web.port}/")
+
+    def _exiting(self, _server: object, worker: KioskWorker) -> None:
+        if worker.counter is not None:
+            worker.counter.stop(CHARGE_WAIT_S)
+
+
+def web_settings(config: Config) -> WebSettings:
+    """What the screen must know of the configuration."""
+    from web.settings import Theme, WebSettings
+
+    web = config.web
+    host = f"[{web.host}]" if ":" in web.host else web.host
+    names = {host, "localhost", "127.0.0.1"}
+    return WebSettings(
+        hosts=tuple(sorted(f"{name}:{web.port}" for name in names)),
+        language=config.counter.language,
+        frame_ancestors=web.frame_ancestors,
+        theme=Theme(web.theme),
+    )
+
+
+def serve(config: Config, ready: Callable[[str], None]) -> None:
+    """Serve until stopped. ready: called in the worker with the address when it answers."""
+    # The master may have been started with SIGINT ignored (a shell's background job).
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    Server(config, ready).run()

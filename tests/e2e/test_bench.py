@@ -1,0 +1,305 @@
+"""`kassa demo` as a visitor has it: the real process, the real kiosk in it, a real browser."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zxingcpp
+from PIL import Image
+from playwright.sync_api import Browser, Page
+
+from tests.web.bench import free_ports
+
+pytestmark = pytest.mark.e2e
+
+START_WAIT_S = 40.0  # on a busy machine
+WAIT_S = 30.0
+
+
+@dataclass
+class Demo:
+    process: subprocess.Popen[str]
+    port: int
+    folder: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port + 1}/"
+
+    def state(self) -> dict[str, Any]:
+        with urllib.request.urlopen(self.url + "state", timeout=WAIT_S) as answer:
+            found: dict[str, Any] = json.load(answer)
+            return found
+
+    def wait(self, is_so: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+        until = time.monotonic() + WAIT_S
+        while not is_so(state := self.state()):
+            assert time.monotonic() < until, f"it did not come: {state}"
+            time.sleep(0.05)
+        return state
+
+    def do(self, action: str, argument: str = "") -> None:
+        asked = urllib.request.Request(
+            self.url + "do",
+            json.dumps({"action": action, "argument": argument}).encode(),
+            {
+                "Content-Type": "application/json",
+                "X-Kassa": "bench",
+                "Origin": self.url.rstrip("/"),
+            },
+        )
+        with urllib.request.urlopen(asked, timeout=WAIT_S) as answer:
+            assert answer.status == 200
+
+    def end(self, number: int, timeout_s: float = WAIT_S) -> tuple[int, str, str]:
+        self.process.send_signal(number)
+        told, complaints = self.process.communicate(timeout=timeout_s)
+        return self.process.returncode, told, complaints
+
+    def processes(self) -> list[int]:
+        """All that were started on its folder, by their command lines."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and int(entry.name) != self.process.pid:
+                try:
+                    words = (entry / "cmdline").read_bytes()
+                except OSError:
+                    continue  # it has just ended
+                if str(self.folder).encode() in words:
+                    found.append(int(entry.name))
+        return found
+
+
+@contextmanager
+def running(folder: Path, *options: str) -> Iterator[Demo]:
+    """The demo, with temporary files below `folder`; it is gone afterwards."""
+    port = free_ports()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "appliance.cli", "demo", "--port", str(port), *options],
+        env={**os.environ, "TMPDIR": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    demo = Demo(process, port, folder)
+    try:
+        yield demo
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.communicate(timeout=START_WAIT_S)
+            except subprocess.TimeoutExpired:
+                for pid in demo.processes():
+                    os.kill(pid, signal.SIGKILL)
+                process.kill()
+                process.communicate()
+                raise
+            assert process.returncode == 0, "SIGTERM ends it as Ctrl-C does"
+        assert demo.processes() == []
+
+
+def started(demo: Demo) -> Demo:
+    """As soon as it says where to look; it gives up by itself where its kiosk does not start."""
+    assert demo.process.stdout is not None
+    line = demo.process.stdout.readline()
+    assert demo.url in line, demo.process.communicate()
+    return demo
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    with running(tmp_path_factory.mktemp("demo")) as demo:
+        yield started(demo)
+
+
+@pytest.fixture
+def bench(browser: Browser, demo: Demo) -> Iterator[Page]:
+    demo.do("prepare")
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
+    page = context.new_page()
+    page.set_default_timeout(WAIT_S * 1000)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(demo.url)
+    page.wait_for_selector(".chip")
+    yield page
+    context.close()
+    assert errors == []
+
+
+def kiosk_shows(page: Page, name: str) -> None:
+    page.frame_locator("#kiosk").locator(f'#screen[data-page="{name}"]').wait_for()
+
+
+def booked(state: dict[str, Any], order: str) -> list[dict[str, Any]]:
+    return [line for line in state["bank"]["bookings"] if line["title"] == f"Order {order}"]
+
+
+def order_in(state: dict[str, Any], number: str) -> dict[str, Any]:
+    (found,) = [order for order in state["orders"] if order["number"] == number]
+    return dict(found)
+
+
+def test_a_sale(demo: Demo, bench: Page) -> None:
+    papers = len(demo.state()["printer"]["papers"])
+    bench.click('.chip[data-argument="NL-10001"]')
+    kiosk = bench.frame_locator("#kiosk")
+    kiosk_shows(bench, "order")
+    assert "10001" in kiosk.locator("#screen").inner_text()
+    kiosk.locator("#do-confirm").click()
+    bench.wait_for_selector(".terminal.wants")
+    bench.click("#tap")
+
+    kiosk_shows(bench, "hand_over")
+    receipt = bench.locator("#roll img").first
+    receipt.wait_for()
+    assert len(demo.wait(lambda now: len(now["printer"]["papers"]) > papers)) > 0
+    assert receipt.evaluate("async (image) => { await image.decode(); return image.naturalWidth }")
+    kiosk.locator("#do-confirm").click()
+    kiosk_shows(bench, "idle")
+
+    state = demo.wait(lambda now: not order_in(now, "10001")["is_open"])
+    assert len(booked(state, "10001")) == 1
+    assert order_in(state, "10001")["says"] == "handed over"
+    bench.wait_for_selector("#verdict:has-text('1 charge for order 10001')")
+
+
+def test_the_page_needs_no_scrolling_and_fits(bench: Page) -> None:
+    for width, height in ((1440, 900), (1280, 800), (1920, 1080)):
+        bench.set_viewport_size({"width": width, "height": height})
+        bench.wait_for_timeout(100)  # the kiosk's picture is scaled after the next frame
+        assert bench.evaluate(
+            "() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+        ) == [width, height]
+        for selector in ("#bezel", "#tap", "#verdict", ".switches", "#scan-form", "#roll"):
+            box = bench.locator(selector).bounding_box()
+            assert box is not None
+            assert box["x"] >= 0
+            assert box["y"] >= 0
+            assert box["x"] + box["width"] <= width
+            assert box["y"] + box["height"] <= height
+        wide = "(node) => node.scrollWidth <= node.clientWidth"
+        for selector in (".top", ".coach", ".faults", ".bank", ".scan", ".devices"):
+            assert bench.locator(selector).evaluate(wide), f"{selector} at {width}"
+
+
+@pytest.mark.parametrize("symbol", ["code128", "qr"])
+def test_a_scanner_reads_the_codes_off_the_screen(bench: Page, symbol: str) -> None:
+    bench.click("#sheet-open")
+    bench.check(f'[name="symbol"][value="{symbol}"]')
+    is_drawn = "(image) => image.complete && image.naturalWidth"
+    bench.wait_for_function(f"() => [...document.querySelectorAll('#codes img')].every({is_drawn})")
+    read = set()
+    for number in (0, 12, -1):
+        picture = bench.locator("#codes figure").nth(number)
+        picture.scroll_into_view_if_needed()
+        image = Image.open(io.BytesIO(picture.screenshot(scale="css")))
+        found = zxingcpp.read_barcodes(image)
+        assert [code.text for code in found] == [picture.locator("img").get_attribute("alt")]
+        read.add(found[0].text)
+    assert "NL-10001" in read
+    assert "KASSA-SIGN-OUT" in read
+
+
+def test_what_a_real_scanner_types_is_scanned(bench: Page) -> None:
+    bench.click("#sheet-open")
+    bench.keyboard.type("NL-10013")
+    bench.keyboard.press("Enter")
+    bench.keyboard.press("Escape")
+    kiosk_shows(bench, "refused")
+    assert "K-ORD-06" in bench.frame_locator("#kiosk").locator("#screen").inner_text()
+
+
+def test_a_power_cut_in_mid_charge_ends_as_paid_once(demo: Demo, bench: Page) -> None:
+    bench.click('.chip[data-argument="NL-10002"]')
+    kiosk_shows(bench, "order")
+    bench.frame_locator("#kiosk").locator("#do-confirm").click()
+    bench.wait_for_selector(".terminal.wants")
+    before = len(demo.state()["bank"]["bookings"])
+
+    bench.click('[data-switch="kiosk-power"]')
+    bench.wait_for_selector("#dark-button")
+    bench.click("#tap")  # the customer knows nothing of it
+    demo.wait(lambda now: len(now["bank"]["bookings"]) == before + 1)
+    bench.click("#dark-button")
+    bench.wait_for_selector("#dark", state="hidden")
+
+    kiosk_shows(bench, "hand_over")
+    state = demo.wait(lambda now: booked(now, "10002"))
+    assert len(booked(state, "10002")) == 1
+    assert len(state["bank"]["bookings"]) == before + 1
+    assert state["kiosk"]["starts"] == 2
+    bench.frame_locator("#kiosk").locator("#do-confirm").click()
+    demo.wait(lambda now: not order_in(now, "10002")["is_open"])
+
+
+def test_a_story_can_be_clicked_through_at_once(demo: Demo, bench: Page) -> None:
+    before = len(demo.state()["bank"]["bookings"])
+    bench.click('[data-story="twice"]')
+    steps = bench.locator('[data-coach="twice"] li button')
+    bench.wait_for_selector('[data-coach="twice"] button.next')
+    for number in range(steps.count()):
+        steps.nth(number).click()
+        bench.wait_for_selector(f'[data-coach="twice"] li:nth-child({number + 1}) button.done')
+    kiosk_shows(bench, "refused")
+    assert len(demo.state()["bank"]["bookings"]) == before + 1
+
+
+def test_ctrl_c_ends_it_in_good_order(tmp_path: Path) -> None:
+    with running(tmp_path, "--language", "ru", "--currency", "RUB") as demo:
+        started(demo)
+        assert demo.processes() != []
+        assert [path.name.startswith("kassa-demo-") for path in tmp_path.iterdir()] == [True]
+        status, told, complaints = demo.end(signal.SIGINT)
+        assert (status, complaints) == (0, "")
+        assert "stopping" in told
+        assert demo.processes() == []
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_the_second_ctrl_c_ends_it_at_once(tmp_path: Path) -> None:
+    with running(tmp_path, "--data", str(tmp_path / "kept")) as demo:
+        started(demo)
+        demo.do("switch", "slow-host:on")
+        demo.do("scan-fresh")
+        demo.do("confirm-on", "order")
+        demo.do("tap-soon")
+        demo.process.send_signal(signal.SIGINT)
+        assert demo.process.stdout is not None
+        while "stopping" not in (line := demo.process.stdout.readline()):
+            assert line
+        status, _, complaints = demo.end(signal.SIGINT, 5.0)
+        assert (status, complaints) == (130, "")
+        until = time.monotonic() + WAIT_S
+        while demo.processes():  # killed, and not yet gone
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        assert (tmp_path / "kept" / "kassa.toml").exists()
+
+
+def test_a_kiosk_that_does_not_start_is_told_of(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    (kept / "kiosk").mkdir(parents=True)
+    with (kept / "kiosk" / "kassa.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with running(tmp_path, "--data", str(kept)) as demo:
+            _, complaints = demo.process.communicate(timeout=START_WAIT_S)
+    assert demo.process.returncode == 70
+    assert "K-APP-01" in complaints
+    assert "Traceback" not in complaints

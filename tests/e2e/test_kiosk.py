@@ -1,0 +1,225 @@
+"""The page's script: typing, tapping, keys, and what happens when the program is gone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from appliance.counter.commands import Answer
+from appliance.counter.screen import Action, Idle
+from tests.e2e.conftest import WAIT_MS, Kiosk, serve
+from tests.web.samples import ONE_OF_EACH, ROWS, SAMPLES
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def opened(page: Page, kiosk: Kiosk) -> Page:
+    page.goto(kiosk.address)
+    expect(page.locator("#say")).not_to_be_empty()  # the script runs
+    return page
+
+
+def until(page: Page, is_so: Callable[[], bool]) -> None:
+    for _ in range(WAIT_MS // 20):
+        if is_so():
+            return
+        page.wait_for_timeout(20)
+    raise AssertionError("it did not come to that")
+
+
+def sent(kiosk: Kiosk) -> list[tuple[Action, str, int | None]]:
+    return [(c.action, c.argument, c.seq) for c in kiosk.counter.commands]
+
+
+def settled(page: Page) -> None:
+    page.wait_for_selector("body:not(.settling)")
+
+
+@pytest.mark.parametrize("name", ONE_OF_EACH)
+def test_a_scanner_that_types_works_on_every_page(opened: Page, kiosk: Kiosk, name: str) -> None:
+    kiosk.show(opened, SAMPLES[name])
+    opened.keyboard.type("KASSA-confirm")
+    opened.keyboard.press("Enter")
+    until(opened, lambda: bool(kiosk.counter.commands))
+    assert sent(kiosk) == [(Action.SCAN, "KASSA-confirm", None)]
+    expect(opened.locator("#typed")).to_be_hidden()
+
+
+def test_a_scan_does_not_press_the_button_that_has_the_focus(opened: Page, kiosk: Kiosk) -> None:
+    kiosk.show(opened, SAMPLES["order"])
+    opened.focus("#do-confirm")
+    opened.keyboard.type("1047")
+    opened.keyboard.press("Enter")
+    until(opened, lambda: bool(kiosk.counter.commands))
+    assert sent(kiosk) == [(Action.SCAN, "1047", None)]
+
+
+def test_enter_on_nothing_does_nothing(opened: Page, kiosk: Kiosk) -> None:
+    # Many scanners end a code with two line ends: the second must not charge.
+    kiosk.show(opened, SAMPLES["order"])
+    for _ in range(3):
+        opened.keyboard.press("Enter")
+    opened.keyboard.type("1")
+    opened.keyboard.press("Enter")
+    until(opened, lambda: bool(kiosk.counter.commands))
+    assert sent(kiosk) == [(Action.SCAN, "1", None)]
+
+
+def test_keys_alone_reach_every_button(opened: Page, kiosk: Kiosk) -> None:
+    for name in ONE_OF_EACH:
+        kiosk.show(opened, SAMPLES[name])
+        wanted = set(opened.eval_on_selector_all("#screen button", "all => all.map(b => b.id)"))
+        opened.evaluate("document.querySelector('main').focus()")
+        found = set()
+        for _ in range(len(wanted) + 12):
+            opened.keyboard.press("Tab")
+            found.add(opened.evaluate("document.activeElement.id"))
+        assert wanted <= found, name
+
+
+def test_tab_and_enter_press_a_button_and_escape_cancels(opened: Page, kiosk: Kiosk) -> None:
+    seq = kiosk.show(opened, SAMPLES["order"])
+    opened.focus("#do-confirm")
+    opened.keyboard.press("Enter")
+    until(opened, lambda: len(kiosk.counter.commands) == 1)
+    opened.wait_for_selector("body:not(.asked)")
+    opened.keyboard.type("12")
+    opened.keyboard.press("Escape")  # what was typed goes first
+    opened.keyboard.press("Escape")
+    until(opened, lambda: len(kiosk.counter.commands) == 2)
+    assert sent(kiosk) == [(Action.CONFIRM, "", seq), (Action.CANCEL, "", seq)]
+    kiosk.show(opened, SAMPLES["unknown"])
+    opened.keyboard.press("Escape")  # nothing to cancel here
+    opened.keyboard.type("9\n")
+    until(opened, lambda: len(kiosk.counter.commands) == 3)
+
+
+def test_a_double_tap_is_one_command(opened: Page, kiosk: Kiosk) -> None:
+    seq = kiosk.show(opened, SAMPLES["order"])
+    settled(opened)
+    opened.dblclick("#do-confirm")
+    opened.wait_for_selector("body:not(.asked)")
+    assert (Action.CONFIRM, "", seq) in sent(kiosk)
+    ids = [command.id for command in kiosk.counter.commands]
+    assert len(set(ids)) == len(ids)
+    # Once the screen is another one, the second tap is for a screen that is gone.
+    kiosk.counter.commands.clear()
+    stale = kiosk.counter.show(SAMPLES["charging"]) - 1
+    status = opened.evaluate(
+        """async (seq) => (await fetch("/command", {method: "POST",
+            headers: {"Content-Type": "application/json"},
+            body: JSON.stringify({id: "x", action: "confirm", argument: "", seq})})).status""",
+        stale,
+    )
+    assert (status, kiosk.counter.commands) == (409, [])
+
+
+def test_a_finger_that_is_down_never_taps_the_next_screen(opened: Page, kiosk: Kiosk) -> None:
+    kiosk.show(opened, SAMPLES["charging"])
+    settled(opened)
+    box = opened.locator("#do-cancel").bounding_box()
+    assert box is not None
+    opened.mouse.move(box["x"] + 40, box["y"] + 40)
+    opened.mouse.down()
+    kiosk.show(opened, SAMPLES["order"])  # its own cancel button is in the same place
+    opened.mouse.up()
+    opened.mouse.click(box["x"] + 40, box["y"] + 40)  # too soon for anybody to have meant it
+    settled(opened)
+    assert sent(kiosk) == []
+    opened.click("#do-cancel")
+    until(opened, lambda: bool(kiosk.counter.commands))
+
+
+def test_a_row_never_turns_into_another_order_under_the_finger(opened: Page, kiosk: Kiosk) -> None:
+    idle = SAMPLES["idle"]
+    kiosk.show(opened, idle)
+    settled(opened)
+    opened.hover("#order-o-1042")
+    opened.mouse.down()
+    kiosk.show(opened, replace(idle, body=Idle(ROWS[1:], 4, 0, True)))
+    opened.mouse.up()
+    opened.keyboard.type("1\n")
+    until(opened, lambda: bool(kiosk.counter.commands))
+    assert sent(kiosk) == [(Action.SCAN, "1", None)]
+
+
+def test_a_refresh_keeps_focus_and_place_in_a_list(opened: Page, kiosk: Kiosk) -> None:
+    kiosk.show(opened, SAMPLES["idle-many"])
+    opened.focus("#order-o-5")
+    opened.eval_on_selector("#orders", "list => { list.scrollTop = 300 }")
+    kiosk.show(opened, replace(SAMPLES["idle-many"], handed_over_today=38))
+    expect(opened.locator(".tally")).to_contain_text("38")
+    assert opened.evaluate("document.activeElement.id") == "order-o-5"
+    assert opened.eval_on_selector("#orders", "list => list.scrollTop") == 300
+
+
+def test_the_key_pad_types_an_order(opened: Page, kiosk: Kiosk) -> None:
+    opened.click("#keypad-open")
+    for character in "10A":
+        opened.click(f'#keypad [data-key="{character}"]')
+    opened.click('#keypad [data-key="Backspace"]')
+    opened.keyboard.type("4")
+    expect(opened.locator("#keypad-code")).to_have_text("104")
+    kiosk.show(
+        opened, replace(SAMPLES["idle"], handed_over_today=38)
+    )  # it stays while lists change
+    opened.click("#keypad-enter")
+    until(opened, lambda: bool(kiosk.counter.commands))
+    assert sent(kiosk) == [(Action.SCAN, "104", None)]
+    expect(opened.locator("#keypad")).to_be_hidden()
+    opened.click("#keypad-open")
+    opened.keyboard.press("Escape")
+    expect(opened.locator("#keypad")).to_be_hidden()
+    assert len(kiosk.counter.commands) == 1
+
+
+def test_a_busy_counter_leaves_the_screen_usable(opened: Page, kiosk: Kiosk) -> None:
+    kiosk.counter.answer = Answer.BUSY
+    opened.click("#do-day-foot")
+    until(opened, lambda: len(kiosk.counter.commands) == 1)
+    opened.wait_for_selector("body:not(.asked)")  # the answer is there: the next tap counts
+    opened.click("#do-day-foot")
+    until(opened, lambda: len(kiosk.counter.commands) == 2)
+
+
+def test_the_language_can_be_switched(opened: Page, kiosk: Kiosk) -> None:
+    opened.click("#language-de")
+    expect(opened.locator("html")).to_have_attribute("lang", "de")
+    expect(opened.locator("h1")).to_have_text("Bestellung scannen")
+    expect(opened.locator("#language-de")).to_have_attribute("aria-pressed", "true")
+
+
+def test_a_change_is_said_aloud_and_stands_in_the_title(opened: Page, kiosk: Kiosk) -> None:
+    kiosk.show(opened, SAMPLES["charging"])
+    expect(opened.locator("#say")).to_have_text(
+        re.compile("Present your card at the terminal. 1,284.50\u00a0€")
+    )
+    expect(opened).to_have_title("Payment · Kassa")
+
+
+def test_a_drawn_page_beats(opened: Page, kiosk: Kiosk) -> None:
+    until(opened, lambda: "idle" in kiosk.counter.beats)
+    kiosk.show(opened, SAMPLES["order"])
+    until(opened, lambda: "order" in kiosk.counter.beats)
+
+
+def test_a_program_that_is_gone_is_told_and_comes_back(page: Page) -> None:
+    first = serve()
+    page.goto(first.address)
+    expect(page.locator("#say")).not_to_be_empty()
+    first.stop()
+    gone = page.locator("#gone")
+    expect(gone).to_be_visible(timeout=WAIT_MS)
+    expect(gone).to_contain_text("K-APP-02")
+    expect(gone).to_contain_text("Do not charge anything again")
+    again = serve(urlsplit(first.address).port or 0)
+    again.counter.show(SAMPLES["attention"])
+    expect(gone).to_be_hidden(timeout=WAIT_MS)
+    expect(page.locator("h1")).to_have_text("Open questions")
+    again.stop()

@@ -1,0 +1,101 @@
+"""The command line: what it prints, its exit status, and that a mistake names its cure."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from appliance import __version__
+from appliance.cli import main
+from appliance.counter.journal import Journal
+from appliance.domain.facts import Draft, Kind
+from tests.rig import Rig, in_process, until
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    path = tmp_path / "journal.sqlite3"
+    made = Journal(path, lambda: "2026-11-23T09:00:00.000Z")
+    for number in range(3):
+        subject = f"H-{made.new_name()}"
+        made.append(
+            [Draft(Kind.OPENED, subject, {"order": f"o-{number}", "snapshot": {"id": "x"}})]
+        )
+        made.append([Draft(Kind.PUT_BACK, subject, {"order": f"o-{number}"})], seller="s1")
+    made.close()
+    return path
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"kassa {__version__}\n"
+
+
+def test_journal_show(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["journal", "show", "--file", str(journal), "--most", "2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert "handover.put_back" in lines[1]
+    assert " s1 " in lines[1]
+    assert "snapshot" not in "".join(lines)
+    subject = lines[1].split()[3]
+    assert main(["journal", "show", "--file", str(journal), "--subject", subject]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_journal_export_is_whole(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["journal", "export", "--file", str(journal)]) == 0
+    facts = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [fact["seq"] for fact in facts] == [1, 2, 3, 4, 5, 6]
+    assert facts[0]["body"] == {"order": "o-0", "snapshot": {"id": "x"}}
+
+
+def test_journal_verify(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["journal", "verify", "--file", str(journal)]) == 0
+    assert capsys.readouterr().out == "the chain holds\n"
+    with sqlite3.connect(journal) as db:
+        db.execute("DROP TRIGGER fact_is_never_changed")
+        db.execute("UPDATE fact SET seller = 'nobody' WHERE seq = 4")
+    db.close()
+    assert main(["journal", "verify", "--file", str(journal)]) == 65
+    said = capsys.readouterr().out
+    assert "fact 4:" in said
+    assert "K-JRN-01" in said
+
+
+def test_a_journal_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["journal", "show", "--file", str(tmp_path / "none")]) == 78
+    assert "there is no journal here" in capsys.readouterr().err
+
+
+def test_every_mistake_of_a_configuration_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "kassa.toml"
+    file.write_text('[counter]\nname = 7\n[shop]\nurl = "ftp://x"\n[terminal]\nbaud = 1\n')
+    assert main(["run", "--config", str(file)]) == 78
+    said = capsys.readouterr().err
+    for part in ("kassa.toml:2:", "kassa.toml:4:", "kassa.toml:6:", "pickup_point", "K-CFG-01"):
+        assert part in said
+
+
+def test_the_doctor_finds_all_well_and_then_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Rig(tmp_path) as rig:
+        with in_process(rig) as counter:
+            until(lambda: len(counter.screen().devices) == 4, "it has run once")
+        assert main(["doctor", "--config", str(rig.config_file)]) == 0
+        well = capsys.readouterr().out
+        assert rig.shop.tokens["mitte-1"] not in well
+        rig.scanner.cable_out()
+        rig.shop.stop()
+        assert main(["doctor", "--config", str(rig.config_file)]) == 69
+        ill = capsys.readouterr().out
+        assert ill != well
+        assert "scanner" in ill
+        assert "shop" in ill
