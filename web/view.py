@@ -236,9 +236,10 @@ def order_of(screen: Screen) -> Order | None:
 
 def key(screen: Screen) -> str:
     """What tells one page from the next: other keys, other elements, so that a finger that comes
-    down on one page never taps something of the following one."""
+    down on one page never taps something of the following one. The order's version is part of
+    it: a finger on its way to one amount must not charge another."""
     about = order_of(screen)
-    return slug(f"{screen.page}-{about.id if about else ''}")
+    return slug(f"{screen.page}-{f'{about.id}-{about.version}' if about else ''}")
 
 
 _NOT_IN_ID = re.compile(r"\s+")

@@ -11,11 +11,13 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from appliance.counter.commands import Answer
-from appliance.counter.screen import Action, Idle
+from appliance.counter.screen import Action, Idle, OrderPage, Screen
 from tests.e2e.conftest import WAIT_MS, Kiosk, serve
 from tests.web.samples import ONE_OF_EACH, ROWS, SAMPLES
 
 pytestmark = pytest.mark.e2e
+
+SETTLED_MS = 1000  # well beyond the moment for which a new page takes no taps
 
 
 @pytest.fixture
@@ -120,20 +122,50 @@ def test_a_double_tap_is_one_command(opened: Page, kiosk: Kiosk) -> None:
     assert (status, kiosk.counter.commands) == (409, [])
 
 
-def test_a_finger_that_is_down_never_taps_the_next_screen(opened: Page, kiosk: Kiosk) -> None:
-    kiosk.show(opened, SAMPLES["charging"])
-    settled(opened)
-    box = opened.locator("#do-cancel").bounding_box()
+def dearer() -> Screen:
+    """The order page when the shop has just changed the order."""
+    screen = SAMPLES["order"]
+    assert isinstance(screen.body, OrderPage)
+    order = replace(screen.body.order, version="later")
+    return replace(screen, body=replace(screen.body, order=order))
+
+
+def still(page: Page, kiosk: Kiosk) -> None:
+    """Open the kiosk anew with the page's clock in the test's hand: no tap is late by itself."""
+    page.clock.install()
+    page.goto(kiosk.address)
+    expect(page.locator("#say")).not_to_be_empty()
+    page.clock.run_for(SETTLED_MS)
+    settled(page)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("charging", "order"), ("order", "order, dearer")],
+    ids=["another page", "the same order for another amount"],
+)
+def test_a_finger_that_is_down_never_taps_the_next_screen(
+    page: Page, kiosk: Kiosk, before: str, after: str
+) -> None:
+    screens = {**SAMPLES, "order, dearer": dearer()}
+    still(page, kiosk)
+    kiosk.show(page, screens[before])
+    page.clock.run_for(SETTLED_MS)
+    settled(page)
+    box = page.locator("#do-cancel").bounding_box()
     assert box is not None
-    opened.mouse.move(box["x"] + 40, box["y"] + 40)
-    opened.mouse.down()
-    kiosk.show(opened, SAMPLES["order"])  # its own cancel button is in the same place
-    opened.mouse.up()
-    opened.mouse.click(box["x"] + 40, box["y"] + 40)  # too soon for anybody to have meant it
-    settled(opened)
+    page.mouse.move(box["x"] + 40, box["y"] + 40)
+    page.mouse.down()
+    kiosk.show(page, screens[after])  # its own cancel button is in the same place
+    page.mouse.up()
+    page.mouse.click(box["x"] + 40, box["y"] + 40)  # too soon for anybody to have meant it
+    page.mouse.down()
+    page.clock.run_for(SETTLED_MS)
+    page.mouse.up()  # came down too soon, and was held
     assert sent(kiosk) == []
-    opened.click("#do-cancel")
-    until(opened, lambda: bool(kiosk.counter.commands))
+    page.click("#do-cancel")
+    until(page, lambda: bool(kiosk.counter.commands))
+    assert sent(kiosk) == [(Action.CANCEL, "", kiosk.counter.screen().seq)]
 
 
 def test_a_row_never_turns_into_another_order_under_the_finger(opened: Page, kiosk: Kiosk) -> None:
