@@ -13,13 +13,7 @@ from appliance.counter.state import Job, State
 from appliance.domain import handover as ho
 from appliance.domain import payment as pay
 from appliance.domain.facts import Draft, Json, Kind
-from appliance.domain.receipt import (
-    Heading,
-    as_copy,
-    decline_slip,
-    merchant_slip,
-    payment_receipt,
-)
+from appliance.domain.receipt import Heading, as_copy, decline_slip, merchant_slip, payment_receipt
 
 
 def receipt_job(handover: str) -> str:

@@ -11,10 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.counter.chain import Flaw
-from appliance.counter.journal import (
-    Journal,
-    Reader,
-)
+from appliance.counter.journal import Journal, Reader
 from appliance.domain.facts import Draft, Fact, Json, Kind
 
 NOW: Final = "2026-03-01T10:00:00.000Z"

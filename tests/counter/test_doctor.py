@@ -23,10 +23,7 @@ from appliance.domain.errors import (
     ShopTrouble,
     TerminalTrouble,
 )
-from appliance.ports import (
-    Health,
-    SellerList,
-)
+from appliance.ports import Health, SellerList
 from tests.counter.doctor_bench import Bench, must_not_be_asked, raising
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,38 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.counter.journal import (
-    BODY_LIMIT_BYTES,
-    Journal,
-    Reader,
-)
+from appliance.counter.journal import BODY_LIMIT_BYTES, Journal, Reader
 from appliance.counter.migrations import PAGE_SIZE_BYTES
 from appliance.domain.errors import Bug, JournalTrouble
 from appliance.domain.facts import CLOSES, OPENS, REPORTED, Draft, Kind
-from tests.counter.journals import (
-    NOW,
-    at_now,
-    fill,
-    handover,
-    parts,
-    raw,
-    read,
-    scratch,
-)
+from tests.counter.journals import NOW, at_now, fill, handover, parts, raw, read, scratch
 from tests.domain.strategies import drafts
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "journal.sqlite3"
-
-
-@pytest.fixture
-def book(path: Path) -> Iterator[Journal]:
-    opened = Journal(path, at_now)
-    yield opened
-    opened.close()
-
 
 # --- appending ---------------------------------------------------------------------------------
 

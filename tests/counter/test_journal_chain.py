@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -15,33 +14,10 @@ from hypothesis import strategies as st
 
 from appliance.counter import chain, journal, journal_file
 from appliance.counter.chain import TAIL_CHECKED_AT_START, Flaw
-from appliance.counter.journal import (
-    Journal,
-)
+from appliance.counter.journal import Journal
 from appliance.counter.journal_file import JournalDamaged
 from appliance.domain.facts import Kind
-from tests.counter.journals import (
-    LATER,
-    at_now,
-    fill,
-    handover,
-    raw,
-    scratch,
-    verified,
-)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "journal.sqlite3"
-
-
-@pytest.fixture
-def book(path: Path) -> Iterator[Journal]:
-    opened = Journal(path, at_now)
-    yield opened
-    opened.close()
-
+from tests.counter.journals import LATER, at_now, fill, handover, raw, scratch, verified
 
 # --- the chain ---------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import os
 import random
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -17,11 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.counter import chain, journal, journal_file
-from appliance.counter.journal import (
-    Journal,
-    Reader,
-    open_or_set_aside,
-)
+from appliance.counter.journal import Journal, Reader, open_or_set_aside
 from appliance.counter.journal_file import JournalDamaged
 from appliance.counter.migrations import MIGRATIONS, PAGE_SIZE_BYTES
 from appliance.domain.errors import Bug, Code, JournalTrouble
@@ -38,19 +34,6 @@ from tests.counter.journals import (
     scratch,
     verified,
 )
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "journal.sqlite3"
-
-
-@pytest.fixture
-def book(path: Path) -> Iterator[Journal]:
-    opened = Journal(path, at_now)
-    yield opened
-    opened.close()
-
 
 # --- what cannot be opened ---------------------------------------------------------------------
 

@@ -6,38 +6,17 @@ import errno
 import multiprocessing
 import os
 import resource
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from appliance.counter import journal
-from appliance.counter.journal import (
-    Journal,
-    open_or_set_aside,
-)
+from appliance.counter.journal import Journal, open_or_set_aside
 from appliance.counter.journal_file import JournalDamaged
 from appliance.domain.errors import Code, JournalTrouble
 from appliance.domain.facts import Draft, Kind
-from tests.counter.journals import (
-    at_now,
-    fill,
-    handover,
-    read,
-)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "journal.sqlite3"
-
-
-@pytest.fixture
-def book(path: Path) -> Iterator[Journal]:
-    opened = Journal(path, at_now)
-    yield opened
-    opened.close()
+from tests.counter.journals import at_now, fill, handover, read
 
 
 def test_a_full_disk_is_said_and_leaves_nothing_half_written(book: Journal, path: Path) -> None:

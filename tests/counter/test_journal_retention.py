@@ -2,41 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from appliance.counter.journal import (
-    PRUNE_BATCH,
-    Journal,
-)
+from appliance.counter.journal import PRUNE_BATCH, Journal
 from appliance.domain.facts import CLOSES, OPENS, Draft, Fact, Kind
-from tests.counter.journals import (
-    LATER,
-    NOW,
-    at_now,
-    fill,
-    handover,
-    scratch,
-    verified,
-)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "journal.sqlite3"
-
-
-@pytest.fixture
-def book(path: Path) -> Iterator[Journal]:
-    opened = Journal(path, at_now)
-    yield opened
-    opened.close()
+from tests.counter.journals import LATER, NOW, at_now, fill, handover, scratch, verified
 
 
 def test_prune_takes_what_is_old_delivered_and_closed(path: Path) -> None:

@@ -8,15 +8,7 @@ from hypothesis import strategies as st
 
 from appliance.domain.facts import Draft, Fact, Json, Kind
 from appliance.domain.money import CURRENCIES, LARGEST_AMOUNT, Currency, Money, Quantity, times
-from appliance.domain.order import (
-    Check,
-    CheckKind,
-    Customer,
-    Line,
-    Order,
-    OrderStatus,
-    Reduction,
-)
+from appliance.domain.order import Check, CheckKind, Customer, Line, Order, OrderStatus, Reduction
 from appliance.domain.payment import Baseline, Card
 
 NO_SURROGATES: Final = st.characters(exclude_categories=["Cs"])

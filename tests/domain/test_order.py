@@ -11,14 +11,7 @@ from hypothesis import strategies as st
 
 from appliance.domain.errors import Code
 from appliance.domain.money import CURRENCIES, LARGEST_AMOUNT, Currency, Money, Quantity, times
-from appliance.domain.order import (
-    Line,
-    Order,
-    OrderStatus,
-    Reduction,
-    disagreements,
-    refusal,
-)
+from appliance.domain.order import Line, Order, OrderStatus, Reduction, disagreements, refusal
 from tests.domain.strategies import currencies, orders
 
 EUR = CURRENCIES["EUR"]

@@ -13,15 +13,7 @@ from openapi_spec_validator import validate
 
 from appliance.domain.facts import Fact, Kind
 from appliance.domain.money import CURRENCIES, LARGEST_AMOUNT, Money, Quantity
-from appliance.domain.order import (
-    Check,
-    CheckKind,
-    Customer,
-    Line,
-    Order,
-    OrderStatus,
-    Reduction,
-)
+from appliance.domain.order import Check, CheckKind, Customer, Line, Order, OrderStatus, Reduction
 from appliance.protocols import shopapi
 from appliance.protocols.shopapi import OrderMalformed, ShopApiError
 from tests.contract.shop_schema import document, examples, schema

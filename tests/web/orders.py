@@ -5,15 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from appliance.domain.money import Money, Quantity
-from appliance.domain.order import (
-    Check,
-    CheckKind,
-    Customer,
-    Line,
-    Order,
-    OrderStatus,
-    Reduction,
-)
+from appliance.domain.order import Check, CheckKind, Customer, Line, Order, OrderStatus, Reduction
 
 
 def money(text: str, code: str = "EUR") -> Money:

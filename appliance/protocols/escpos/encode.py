@@ -13,17 +13,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Any, Final, assert_never
 
-from appliance.domain.receipt import (
-    Align,
-    Barcode,
-    Document,
-    Element,
-    Feed,
-    Pair,
-    Qr,
-    Rule,
-    Text,
-)
+from appliance.domain.receipt import Align, Barcode, Document, Element, Feed, Pair, Qr, Rule, Text
 from appliance.protocols.escpos import code128
 from appliance.protocols.escpos.layout import pair, wrap
 from appliance.protocols.escpos.profiles import Cut, Profile

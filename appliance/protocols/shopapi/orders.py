@@ -11,15 +11,7 @@ from msgspec import Meta, Struct
 
 from appliance.domain.facts import Json
 from appliance.domain.money import Money, MoneyError, Quantity, currency
-from appliance.domain.order import (
-    Check,
-    CheckKind,
-    Customer,
-    Line,
-    Order,
-    OrderStatus,
-    Reduction,
-)
+from appliance.domain.order import Check, CheckKind, Customer, Line, Order, OrderStatus, Reduction
 from appliance.protocols.shopapi.strict import (
     LINE,
     Amount,

@@ -13,15 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from appliance.domain.money import Currency, Money, Quantity, currency, times
-from appliance.domain.order import (
-    Check,
-    CheckKind,
-    Customer,
-    Line,
-    Order,
-    OrderStatus,
-    Reduction,
-)
+from appliance.domain.order import Check, CheckKind, Customer, Line, Order, OrderStatus, Reduction
 
 SHOP_NAME: Final = "Nordlicht"
 

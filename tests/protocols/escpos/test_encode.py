@@ -9,16 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from appliance.domain.receipt import (
-    Align,
-    Barcode,
-    Document,
-    Feed,
-    Pair,
-    Qr,
-    Rule,
-    Text,
-)
+from appliance.domain.receipt import Align, Barcode, Document, Feed, Pair, Qr, Rule, Text
 from appliance.protocols.escpos import PROFILES, Encoder
 from appliance.protocols.escpos.profiles import Cut
 from appliance.simulators.escpos_printer import papers_of

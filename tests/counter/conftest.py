@@ -1,0 +1,23 @@
+"""A journal on a real file, for the tests that take one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from appliance.counter.journal import Journal
+from tests.counter.journals import at_now
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.sqlite3"
+
+
+@pytest.fixture
+def book(path: Path) -> Iterator[Journal]:
+    opened = Journal(path, at_now)
+    yield opened
+    opened.close()
