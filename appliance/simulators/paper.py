@@ -132,15 +132,3 @@ class Paper:
                     out += [""] * (dots // LINE_DOTS)
         end = "8<".center(self.columns, "-") if self.is_cut else "~" * self.columns
         return "\n".join([line.rstrip() for line in out] + [end]) + "\n"
-
-    def to_svg(self) -> str:
-        """The paper as a picture, one unit a dot."""
-        from appliance.simulators.paper_drawing import svg
-
-        return svg(self)
-
-    def to_png(self) -> bytes:
-        """The paper as a picture, one pixel a dot."""
-        from appliance.simulators.paper_drawing import png
-
-        return png(self)

@@ -66,7 +66,7 @@ _Shape = _Box | _Glyphs
 
 
 def svg(paper: Paper) -> str:
-    """A picture of its own: all text is escaped, nothing is loaded from elsewhere."""
+    """The paper as a picture, one unit a dot: all text is escaped, nothing is loaded."""
     shapes, height = _layout(paper)
     width = paper.dots + 2 * MARGIN_DOTS
     ink, ground = _hex(_INK), _hex(_PAPER)
@@ -86,7 +86,7 @@ def svg(paper: Paper) -> str:
 
 
 def png(paper: Paper) -> bytes:
-    """The same with Pillow, in shades of grey enough to look like thermal paper."""
+    """The same with Pillow, one pixel a dot, with enough greys to look like thermal paper."""
     from PIL import Image, ImageDraw
 
     shapes, height = _layout(paper)

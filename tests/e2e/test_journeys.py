@@ -16,6 +16,7 @@ import zxingcpp
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
+from appliance.simulators import paper_drawing
 from appliance.simulators.escpos_printer import Fault as PrinterFault
 from appliance.simulators.shop import Fault as ShopFault
 from appliance.simulators.shop import ShopFaults
@@ -139,7 +140,7 @@ def _papers(counter: Counter, language: str) -> None:
     assert copy.text().count(mark) == 2
     assert "?" not in receipt.text()
     assert counter.rig.printer.defects == []
-    picture = receipt.to_png()
+    picture = paper_drawing.png(receipt)
     (SHOTS / f"{counter.name}-receipt.png").write_bytes(picture)
     codes = [found.text for found in zxingcpp.read_barcodes(Image.open(io.BytesIO(picture)))]
     assert codes == [CODE]

@@ -15,6 +15,7 @@ import segno
 import structlog
 from flask import Flask, Response, abort, jsonify, render_template, request
 
+from appliance.simulators import paper_drawing
 from appliance.simulators.town import Town
 from web import code128
 from web.bench import actions
@@ -125,7 +126,7 @@ def create_bench(bench: Bench) -> Flask:
         found = dict(bench.town.papers()).get(number)
         if found is None:
             abort(404)
-        return Response(found.to_svg(), mimetype="image/svg+xml")
+        return Response(paper_drawing.svg(found), mimetype="image/svg+xml")
 
     @app.get("/code.svg")
     def code() -> Response:

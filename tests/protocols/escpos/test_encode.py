@@ -12,6 +12,7 @@ from PIL import Image
 from appliance.domain.receipt import Align, Barcode, Document, Feed, Pair, Qr, Rule, Text
 from appliance.protocols.escpos import PROFILES, Encoder
 from appliance.protocols.escpos.profiles import Cut
+from appliance.simulators import paper_drawing
 from appliance.simulators.escpos_printer import papers_of
 from appliance.simulators.paper import BarcodeMark, QrMark, Raster, Side, TextLine
 
@@ -132,7 +133,7 @@ def test_an_amount_wider_than_double_size_allows_is_printed_small():
 
 
 def codes_read(paper) -> list[str]:
-    found = zxingcpp.read_barcodes(Image.open(io.BytesIO(paper.to_png())).convert("L"))
+    found = zxingcpp.read_barcodes(Image.open(io.BytesIO(paper_drawing.png(paper))).convert("L"))
     return [code.text for code in found]
 
 
