@@ -11,9 +11,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from appliance.counter.commands import Answer
-from appliance.counter.screen import Action, Idle, OrderPage, Screen
+from appliance.counter.screen import Action, Charging, Day, HandOver, Idle, OrderPage, Screen
+from appliance.ports import Prompt
 from tests.e2e.conftest import WAIT_MS, Kiosk, serve
-from tests.web.samples import ONE_OF_EACH, ROWS, SAMPLES
+from tests.web.samples import NO_PAPER, ONE_OF_EACH, ROWS, SAMPLES
 
 pytestmark = pytest.mark.e2e
 
@@ -87,6 +88,7 @@ def test_keys_alone_reach_every_button(opened: Page, kiosk: Kiosk) -> None:
 
 def test_tab_and_enter_press_a_button_and_escape_cancels(opened: Page, kiosk: Kiosk) -> None:
     seq = kiosk.show(opened, SAMPLES["order"])
+    settled(opened)
     opened.focus("#do-confirm")
     opened.keyboard.press("Enter")
     until(opened, lambda: len(kiosk.counter.commands) == 1)
@@ -100,6 +102,65 @@ def test_tab_and_enter_press_a_button_and_escape_cancels(opened: Page, kiosk: Ki
     opened.keyboard.press("Escape")  # nothing to cancel here
     opened.keyboard.type("9\n")
     until(opened, lambda: len(kiosk.counter.commands) == 3)
+
+
+def test_a_key_never_presses_the_next_screens_button(page: Page, kiosk: Kiosk) -> None:
+    still(page, kiosk)
+    kiosk.show(page, SAMPLES["attention-handover"])
+    page.clock.run_for(SETTLED_MS)
+    settled(page)
+    page.focus("#do-confirm")  # hand over now
+    kiosk.show(page, SAMPLES["hand-over"])  # its own do-confirm says that the goods are gone
+    assert page.evaluate("document.activeElement.tagName") == "MAIN"
+    page.focus("#do-confirm")
+    for key in ("Enter", "Space"):
+        page.keyboard.press(key)  # too soon for anybody to have meant it
+    assert sent(kiosk) == []
+    page.clock.run_for(SETTLED_MS)
+    page.keyboard.press("Enter")
+    until(page, lambda: bool(kiosk.counter.commands))
+    assert sent(kiosk) == [(Action.CONFIRM, "", kiosk.counter.screen().seq)]
+
+
+def in_sight(page: Page, selector: str) -> bool:
+    """Whether the list around it shows it whole."""
+    found: bool = page.locator(selector).evaluate(
+        """(element) => { const box = element.getBoundingClientRect();
+            const frame = element.closest(".scroll").getBoundingClientRect();
+            return box.top >= frame.top && box.bottom <= frame.bottom }"""
+    )
+    return found
+
+
+def test_what_the_scanner_moves_to_comes_into_sight(opened: Page, kiosk: Kiosk) -> None:
+    day = SAMPLES["day"]
+    assert isinstance(day.body, Day)
+    kiosk.show(opened, day)
+    assert not in_sight(opened, "#row-H-20")
+    kiosk.show(opened, replace(day, body=replace(day.body, selected=20)))
+    assert in_sight(opened, "#row-H-20")
+    # A list that somebody scrolls by hand stays where it is when something else changes.
+    opened.eval_on_selector("#rows", "list => { list.scrollTop = 0 }")
+    kiosk.show(opened, replace(day, body=replace(day.body, selected=20), devices=NO_PAPER))
+    assert opened.eval_on_selector("#rows", "list => list.scrollTop") == 0
+
+
+def test_the_next_line_to_tick_comes_into_sight_and_keeps_the_focus(
+    opened: Page, kiosk: Kiosk
+) -> None:
+    goods = SAMPLES["hand-over-long"]
+    assert isinstance(goods.body, HandOver)
+    kiosk.show(opened, replace(goods, body=replace(goods.body, ticked=frozenset(range(12)))))
+    assert in_sight(opened, "#tick-12")
+    opened.focus("#tick-12")
+    kiosk.show(opened, replace(goods, body=replace(goods.body, ticked=frozenset(range(13)))))
+    assert in_sight(opened, "#tick-13")
+    assert opened.evaluate("document.activeElement.id") == "tick-13"
+    # The last tick does not lead on to the button that hands over.
+    last = len(goods.body.order.lines) - 1
+    opened.focus(f"#tick-{last}")
+    kiosk.show(opened, replace(goods, body=replace(goods.body, ticked=frozenset(range(last + 1)))))
+    assert opened.evaluate("document.activeElement.tagName") == "MAIN"
 
 
 def test_a_double_tap_is_one_command(opened: Page, kiosk: Kiosk) -> None:
@@ -233,6 +294,16 @@ def test_a_change_is_said_aloud_and_stands_in_the_title(opened: Page, kiosk: Kio
         re.compile("Present your card at the terminal. 1,284.50\u00a0€")
     )
     expect(opened).to_have_title("Payment · Kassa")
+    charging = SAMPLES["charging"]
+    assert isinstance(charging.body, Charging)
+    kiosk.show(opened, replace(charging, body=replace(charging.body, prompt=Prompt.PIN)))
+    expect(opened.locator("#say")).to_contain_text("Enter the PIN at the terminal.")
+    kiosk.show(opened, SAMPLES["unknown"])
+    expect(opened.locator("#say")).to_contain_text("Do not hand over. Do not charge again.")
+    kiosk.show(opened, SAMPLES["order-declined"])
+    expect(opened.locator("#say")).to_contain_text("Declined K-PAY-01.")
+    kiosk.show(opened, SAMPLES["idle-notice"])
+    expect(opened.locator("#say")).to_contain_text("Smooth the code out and scan it again.")
 
 
 def test_a_drawn_page_beats(opened: Page, kiosk: Kiosk) -> None:

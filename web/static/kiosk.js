@@ -33,31 +33,52 @@
     const fresh = new DOMParser().parseFromString(html, "text/html").getElementById("screen");
     if (!fresh) throw new Error("no screen in the answer");
     const old = screen().dataset;
+    const marked = sight()?.id, ticked = new Set(lines().map((line) => line.id));
     if (fresh.dataset.app !== old.app) return void location.reload(); // the program is a new one
     if (Number(fresh.dataset.seq) < Number(old.seq)) return; // overtaken on its way
     const turned = fresh.dataset.key !== old.key;
-    const focused = document.activeElement?.id;
+    const held = document.activeElement, at = buttons().indexOf(held);
     morph(screen(), document.adoptNode(fresh));
     if (turned) settle();
-    if (focused && document.activeElement === document.body) {
-      (byId(focused) ?? document.querySelector("main")).focus({ preventScroll: true });
+    if (held?.id && document.activeElement === document.body) {
+      // On another page the same button means something else: whoever uses keys starts anew. What
+      // was ticked or confirmed is no button any more: the next of its kind follows it.
+      const next = byId(held.id) ?? buttons().find((b, n) => n === at && b.dataset.action === held.dataset.action);
+      ((!turned && next) || document.querySelector("main")).focus({ preventScroll: true });
     }
-    if (turned || byId("say").textContent === "") announce();
+    reveal(marked, ticked);
+    announce();
     if (!may("scan")) close();
     setClock();
   }
 
-  // A finger on its way to the old page must not tap the new one.
+  // What the scanner or a key has moved to is brought into sight, as it may be below the fold:
+  // the marked row of a list, and after a tick the next open line.
+  const buttons = () => [...document.querySelectorAll("#screen button")];
+  const sight = () => document.querySelector("main [aria-current]");
+  const lines = () => [...document.querySelectorAll(".tick.done")];
+  function reveal(marked, ticked) {
+    let next = lines().find((line) => !ticked.has(line.id));
+    while (next?.classList.contains("done")) next = next.nextElementSibling;
+    if (sight()?.id !== marked) next = sight();
+    next?.scrollIntoView({ block: "nearest" });
+  }
+
+  // A finger or a key on its way to the old page must not press the new one.
   function settle() {
     document.body.classList.add("settling");
     clearTimeout(settled);
     settled = setTimeout(() => document.body.classList.remove("settling"), SETTLE_MS);
   }
 
+  const isSettling = () => document.body.classList.contains("settling");
+
   function announce() {
-    const heading = document.querySelector("main h1");
+    const parts = document.querySelectorAll("main :is(h1, .second, .banner-title, #amount), #notice p");
+    const said = [...parts].map((part) => part.innerText.replace(/[ \n]+/g, " ").trim());
+    const sentences = said.filter(Boolean).map((text) => (/[.?…]$/.test(text) ? text : `${text}.`)).join(" ");
     document.title = `${screen().dataset.title} · Kassa`;
-    byId("say").textContent = [heading?.textContent, byId("amount")?.textContent].filter(Boolean).join(". ");
+    if (byId("say").textContent !== sentences) byId("say").textContent = sentences;
   }
 
   function setClock() {
@@ -137,7 +158,7 @@
   function submit() {
     const code = typed.trim();
     type("");
-    if (code) close(), send("scan", code);
+    if (code) close(), settle(), send("scan", code); // a second line end must not press anything
   }
   function press(key) {
     if (key === "Enter") submit();
@@ -161,6 +182,8 @@
     if (key === "Escape" && !keypad.open) {
       if (typed) type("");
       else if (may("cancel") && !event.repeat) send("cancel", "");
+    } else if (isSettling() && typed === "" && (event.key === "Enter" || event.key === " ")) {
+      // Nobody can have meant what has only just come up.
     } else if (isText || (typed && (event.key === "Enter" || event.key === "Backspace"))) press(isText ? key : event.key);
     else return; // Tab, Enter and space on what has the focus are the browser's
     event.preventDefault();
