@@ -218,11 +218,18 @@ def is_starting(screen: Screen) -> bool:
 
 
 def in_foot(screen: Screen) -> tuple[Action, ...]:
+# … and where only a badge can go on, when nobody is signed in.
+_NEEDS_A_BADGE: Final = {Page.ORDER, Page.NO_RECEIPT, Page.HAND_OVER}
+
+ABOUT_A_CODE: Final = {Code.SCAN_NOT_NOW, Code.ORDER_UNKNOWN}
+"""The notices whose detail is the code that was scanned; any other is words for the log file."""
     """The actions that neither the page itself nor the bar has a button for, in a fixed order."""
     # A page's rows are what OPEN, CHECK and TICK are about; without them nothing is to be tapped.
     # The bar offers to sign out.
     offered = _OFFERED[screen.page] | {Action.OPEN, Action.CHECK, Action.TICK, Action.SIGN_OUT}
-    offered |= {Action.SCAN} if screen.page not in _TYPES_IN_FOOT else set()
+    lacks_badge = screen.seller_required and screen.seller is None
+    types = _TYPES_IN_FOOT | (_NEEDS_A_BADGE if lacks_badge else set())
+    offered |= {Action.SCAN} if screen.page not in types else set()
     if not screen.attention:
         offered = offered | {Action.ATTENTION}  # a list of nothing
     return tuple(action for action in Action if action in screen.actions - offered)

@@ -283,7 +283,8 @@ def judge(
     had_none = baseline.receipt_no == 0 and baseline.trace_no == 0
     if isinstance(last, Nothing):
         if had_none and last.code not in results.PROVES_NOTHING:
-            return Declined(Code.PAYMENT_DECLINED, "the terminal has stored no transaction")
+            log.info("zvt.not_booked", why="the terminal has stored no transaction")
+            return Declined(Code.PAYMENT_DECLINED)
         return _unresolved("the terminal does not tell its last transaction")
     stated_id = last.terminal_id or terminal_id
     if baseline.terminal_id and stated_id != baseline.terminal_id:
@@ -292,7 +293,8 @@ def judge(
         case Age.UNCLEAR:
             return _unresolved("the transaction's numbers tell nothing")
         case Age.SAME:
-            return Declined(Code.PAYMENT_DECLINED, "the terminal has not booked it")
+            log.info("zvt.not_booked", why="the last transaction is the one before")
+            return Declined(Code.PAYMENT_DECLINED)
         case Age.NEXT | Age.NEWER as how:
             return _judge_newer(last, asked, baseline, stated_id, is_next=how is Age.NEXT)
 

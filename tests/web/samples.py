@@ -216,7 +216,9 @@ SAMPLES: Final[dict[str, Screen]] = {
     "order-checks": screen(
         Page.ORDER, order_page(WINE, open_checks=("identity",), confirmed=("age",)), *ORDER, A.CHECK
     ),
-    "order-declined": screen(Page.ORDER, order_page(COFFEE, Code.PAYMENT_DECLINED), *ORDER),
+    "order-declined": screen(
+        Page.ORDER, order_page(COFFEE, Code.PAYMENT_DECLINED, reason="Karte ungültig"), *ORDER
+    ),
     "order-changed": screen(
         Page.ORDER, order_page(PARTLY, Code.ORDER_CHANGED, is_offline=True), *ORDER
     ),
@@ -286,6 +288,7 @@ SAMPLES: Final[dict[str, Screen]] = {
         Page.ATTENTION, Attention(ITEMS, 0), A.CANCEL, A.NEXT, A.DAY, A.CONFIRM, A.OPEN, attention=3
     ),
     "attention-none": screen(Page.ATTENTION, Attention((), 0), A.CANCEL, A.NEXT, A.DAY),
+    "hand-over-badge": screen(Page.HAND_OVER, hand_over(COFFEE), *GOODS, seller=None),
     "attention-payment": screen(
         Page.ATTENTION_ITEM,
         AttentionDetail(UNRESOLVED, "52011234", 417, LOG, True, False),

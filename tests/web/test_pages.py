@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from appliance.counter.commands import Answer, Command
-from appliance.counter.screen import Action, Page, Refused
+from appliance.counter.screen import Action, Notice, Page, Refused
 from appliance.domain.errors import Code
 from tests.web.conftest import OURS
 from tests.web.fake import FakeCounter
@@ -129,7 +129,11 @@ def test_every_action_can_be_reached_by_touch(counter: FakeCounter, client: Flas
         ),
         ("order-yen", "fr", ["12\u202f800\u00a0JPY"]),
         ("order-rubles", "ru", ["Принять 128\u00a0000,00\u00a0₽"]),
-        ("order-declined", "en", ["Declined", "K-PAY-01", "Nothing was charged."]),
+        (
+            "order-declined",
+            "en",
+            ["Declined", "K-PAY-01", "The terminal shows: Karte ungültig", "Nothing was charged."],
+        ),
         ("order-changed", "en", ["−16.90", "These are the figures it sent last."]),
         ("order-shut", "en", ["This order cannot be charged now."]),
         ("order-checks", "en", ["Age checked: 18+", "Identity checked: passport"]),
@@ -171,6 +175,53 @@ def test_a_screen_says_what_it_must(
     for word in words:
         bare = word.replace("\u00a0", "~").replace("\u202f", "~").replace(" €", "~€")
         assert bare in text, text
+
+
+def test_words_for_the_log_file_are_not_for_the_seller(
+    counter: FakeCounter, client: FlaskClient
+) -> None:
+    for name in ("idle-notice", "unknown", "attention-payment"):
+        counter.show(SAMPLES[name])
+        text = get(client, language="ru").text
+        assert not re.search("too slow|no answer for 60 s|the line is closed", text), name
+    body = Refused(Code.SHOP_NONSENSE, "1042", "502, no JSON", None)
+    counter.show(replace(SAMPLES["refused-unknown"], body=body))
+    assert "no JSON" not in get(client).text
+    notice = Notice(Code.SCAN_NOT_NOW, "4006381333931")
+    counter.show(replace(SAMPLES["order"], notice=notice))
+    assert "4006381333931" in get(client).text
+
+
+def test_the_bar_names_the_trouble_of_a_device(counter: FakeCounter, client: FlaskClient) -> None:
+    for name, shown in (("no-receipt", True), ("idle-troubles", False)):
+        counter.show(SAMPLES[name])
+        html = client.get("/screen").text
+        bar = html[html.index("<header") : html.index("</header>")]
+        assert ('<span class="unseen">Printer</span>' in bar) == shown, name
+        assert ('<span class="clip">No paper</span>' in bar) == shown, name
+
+
+def test_a_badge_can_be_typed_where_only_a_badge_goes_on(
+    counter: FakeCounter, client: FlaskClient
+) -> None:
+    def has_key_pad() -> bool:
+        return any("data-keypad" in attributes for _, attributes in get(client).tags)
+
+    for name in ("order", "no-receipt", "hand-over"):
+        counter.show(SAMPLES[name])
+        assert not has_key_pad(), name
+        counter.show(replace(SAMPLES[name], seller=None))
+        assert has_key_pad(), name
+        counter.show(replace(SAMPLES[name], seller=None, notice=Notice(Code.SIGN_IN_FIRST)))
+        assert has_key_pad(), name
+
+
+def test_when_an_order_was_handed_over_is_said_as_people_say_it(
+    counter: FakeCounter, client: FlaskClient
+) -> None:
+    body = Refused(Code.ORDER_HANDED_OVER, "1042", "2025-10-06 18:02", None)
+    counter.show(replace(SAMPLES["refused-unknown"], body=body))
+    assert "6. Okt., 18:02" in get(client, language="de").text
 
 
 def test_an_uncertain_payment_never_reads_as_paid_or_green(

@@ -91,7 +91,7 @@ def test_the_clock_has_the_counters_own_offset() -> None:
 def test_the_whole_screen_has_the_colour_of_its_state() -> None:
     tones = {name: view.tone(sample) for name, sample in SAMPLES.items()}
     assert {name for name, tone in tones.items() if tone == "go"} == {
-        "hand-over", "hand-over-online", "hand-over-slip", "hand-over-long",
+        "hand-over", "hand-over-online", "hand-over-slip", "hand-over-badge", "hand-over-long",
     }  # fmt: skip
     assert {name for name, tone in tones.items() if tone == "doubt"} == {"unknown"}
     assert tones["charging"] == "turn"
