@@ -29,7 +29,9 @@ from web.wording import WORDING
 # English as it is written on the continent: the sign behind the amount, the day before the month.
 _LOCALES: Final = {"en": "en_150", "ru": "ru", "de": "de", "fr": "fr"}
 # … but not for those who put the sign in front at home.
-_SIGN_FIRST: Final = {"en": {"GBP": "en_GB", "USD": "en_GB"}}
+_SIGN_FIRST: Final = {"en": {"GBP": "en_GB", "USD": "en_GB", "JPY": "en"}}
+# What stands before a day of the month, where the language wants something.
+_DAY: Final = {"fr": "le "}
 _MINUS: Final = "\u2212"
 
 
@@ -72,7 +74,7 @@ class Language:
 
         What is no ISO time is shown as it came: the shop may write something of its own.
         """
-        return _moment(self.code, at, today[:10])
+        return _moment(self.code, at, today[:10], _offset(today))
 
 
 @cache
@@ -114,24 +116,31 @@ def _worded(spoken: Language, code: Code) -> Worded:
 
 
 @lru_cache(maxsize=1024)
-def _moment(code: str, at: str, today: str) -> str:
+def _moment(code: str, at: str, today: str, offset: timedelta) -> str:
     try:
         moment = datetime.fromisoformat(at)
     except ValueError:
         return at
+    if moment.utcoffset() == timedelta():  # nobody's wall clock; any other offset is the shop's own
+        moment = moment.astimezone(timezone(offset))
     # "Sep 5 18:02" and "18:02" as the language orders them; the clock has 24 hours everywhere.
-    if at[:10] == today:
-        return f"{moment:%H:%M}"
-    return f"{format_skeleton('MMMd', moment, locale=_locale(code))}, {moment:%H:%M}"
+    time = f"{moment:%H:%M}" if len(at) > len("2025-10-07") else ""
+    if time and moment.date().isoformat() == today:
+        return time
+    day = _DAY.get(code, "") + format_skeleton("MMMd", moment, locale=_locale(code))
+    return f"{day}, {time}" if time else day
 
 
 def clock(now: datetime, screen_at: str) -> str:
     """The wall time now, in the offset that the counter's own times have, ISO 8601."""
+    return now.astimezone(timezone(_offset(screen_at))).isoformat(timespec="milliseconds")
+
+
+def _offset(screen_at: str) -> timedelta:
     try:
-        offset = datetime.fromisoformat(screen_at).utcoffset() or timedelta()
+        return datetime.fromisoformat(screen_at).utcoffset() or timedelta()
     except ValueError:
-        offset = timedelta()
-    return now.astimezone(timezone(offset)).isoformat(timespec="milliseconds")
+        return timedelta()
 
 
 # --- what a screen looks like -----------------------------------------------------------------
@@ -209,6 +218,11 @@ _OFFERED: Final = {
 # Where a number may be typed by touch although the page is about something else: the way back to
 # the scanner's work when there is no scanner. Not while a payment runs.
 _TYPES_IN_FOOT: Final = {Page.REFUSED, Page.ATTENTION, Page.ATTENTION_ITEM, Page.DAY}
+# … and where only a badge can go on, when nobody is signed in.
+_NEEDS_A_BADGE: Final = {Page.ORDER, Page.NO_RECEIPT, Page.HAND_OVER}
+
+ABOUT_A_CODE: Final = {Code.SCAN_NOT_NOW, Code.ORDER_UNKNOWN}
+"""The notices whose detail is the code that was scanned; any other is words for the log file."""
 
 
 def is_starting(screen: Screen) -> bool:
@@ -218,11 +232,6 @@ def is_starting(screen: Screen) -> bool:
 
 
 def in_foot(screen: Screen) -> tuple[Action, ...]:
-# … and where only a badge can go on, when nobody is signed in.
-_NEEDS_A_BADGE: Final = {Page.ORDER, Page.NO_RECEIPT, Page.HAND_OVER}
-
-ABOUT_A_CODE: Final = {Code.SCAN_NOT_NOW, Code.ORDER_UNKNOWN}
-"""The notices whose detail is the code that was scanned; any other is words for the log file."""
     """The actions that neither the page itself nor the bar has a button for, in a fixed order."""
     # A page's rows are what OPEN, CHECK and TICK are about; without them nothing is to be tapped.
     # The bar offers to sign out.

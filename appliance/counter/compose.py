@@ -57,6 +57,7 @@ OPENABLE: Final = frozenset(
 PASSING: Final = frozenset({Page.REFUSED, Page.ATTENTION, Page.ATTENTION_ITEM, Page.DAY})
 """Pages that give way to the idle screen when nobody does anything."""
 
+_MOMENT: Final = "%Y-%m-%dT%H:%M:%S%z"
 _S, _P = ho.State, Page
 _PAGE_OF: Final = {
     _S.OPEN: _P.ORDER,
@@ -345,7 +346,9 @@ def attention_items(state: State) -> tuple[AttentionItem, ...]:
         if handover.state in ho.NEEDS_A_PERSON or _unsettled(handover)
     ]
     items += [
-        AttentionItem(f.subject, f.order, "", None, Code.SHOP_REFUSES_FACT, f.reason, local(f.at))
+        AttentionItem(
+            f.subject, f.order, "", None, Code.SHOP_REFUSES_FACT, f.reason, local(f.at, _MOMENT)
+        )
         for f in state.refused_facts.values()
     ]
     return tuple(items)
@@ -374,7 +377,7 @@ def _item(state: State, handover: ho.Handover) -> AttentionItem:
         amount,
         code,
         reason,
-        local(since) if since else "",
+        local(since, _MOMENT) if since else "",
     )
 
 

@@ -119,12 +119,34 @@ LOG = (
 )
 
 UNRESOLVED = AttentionItem(
-    "H-1", "1042", "Maria S.", money("1284.50"), Code.PAYMENT_UNRESOLVED, "no answer", "14:37"
+    "H-1",
+    "1042",
+    "Maria S.",
+    money("1284.50"),
+    Code.PAYMENT_UNRESOLVED,
+    "no answer",
+    "2025-10-07T14:37:00+02:00",
 )
 ITEMS = (
     UNRESOLVED,
-    AttentionItem("H-2", "1038", "Oleg T.", money("210.00"), Code.PAID_NOT_HANDED, "", "11:02"),
-    AttentionItem("H-3", "1031", "", None, Code.SHOP_REFUSES_FACT, "409 order is closed", "10:40"),
+    AttentionItem(
+        "H-2",
+        "1038",
+        "Oleg T.",
+        money("210.00"),
+        Code.PAID_NOT_HANDED,
+        "",
+        "2025-10-06T11:02:00+02:00",
+    ),
+    AttentionItem(
+        "H-3",
+        "1031",
+        "",
+        None,
+        Code.SHOP_REFUSES_FACT,
+        "409 order is closed",
+        "2025-10-07T10:40:00+02:00",
+    ),
 )
 
 DAY_ROWS = tuple(
@@ -266,6 +288,7 @@ SAMPLES: Final[dict[str, Screen]] = {
         *GOODS,
         A.WAIVE_RECEIPT,
     ),
+    "hand-over-badge": screen(Page.HAND_OVER, hand_over(COFFEE), *GOODS, seller=None),
     "hand-over-long": screen(Page.HAND_OVER, hand_over(LONG, ticked=frozenset({1})), *GOODS),
     "refused-elsewhere": screen(
         Page.REFUSED,
@@ -288,7 +311,6 @@ SAMPLES: Final[dict[str, Screen]] = {
         Page.ATTENTION, Attention(ITEMS, 0), A.CANCEL, A.NEXT, A.DAY, A.CONFIRM, A.OPEN, attention=3
     ),
     "attention-none": screen(Page.ATTENTION, Attention((), 0), A.CANCEL, A.NEXT, A.DAY),
-    "hand-over-badge": screen(Page.HAND_OVER, hand_over(COFFEE), *GOODS, seller=None),
     "attention-payment": screen(
         Page.ATTENTION_ITEM,
         AttentionDetail(UNRESOLVED, "52011234", 417, LOG, True, False),
