@@ -41,6 +41,35 @@ def test_every_screen_fits(page: Page, kiosk: Kiosk, language: str, size: tuple[
     assert wrong == {}
 
 
+# What 200 % and 400 % of zoom leave of a screen of 1280 x 800.
+ZOOMED = ((640, 400), (320, 200), (320, 640))
+REACHABLE = (Path(__file__).parent / "reachable.js").read_text()
+
+
+@pytest.mark.parametrize("size", ZOOMED, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_everything_can_be_reached_when_zoomed_in(
+    page: Page, kiosk: Kiosk, size: tuple[int, int]
+) -> None:
+    open_kiosk(page, kiosk, "de", size, Theme.LIGHT)
+    wrong: dict[str, list[str]] = {}
+    for name, sample in SAMPLES.items():
+        kiosk.show(page, sample)
+        if found := page.evaluate(REACHABLE):
+            wrong[name] = found
+    assert wrong == {}
+
+
+def test_the_systems_own_colours_leave_every_button_an_outline(page: Page, kiosk: Kiosk) -> None:
+    page.emulate_media(forced_colors="active")
+    page.goto(kiosk.address)
+    outlined = """() => [...document.querySelectorAll("button:not(.seller)")]
+        .filter((button) => parseFloat(getComputedStyle(button).borderTopWidth) < 2)
+        .map((button) => button.id || button.textContent)"""
+    for name in ONE_OF_EACH:
+        kiosk.show(page, SAMPLES[name])
+        assert page.evaluate(outlined) == [], name
+
+
 # Not the full product: each theme in the smallest and the usual size.
 LOOKS = (
     ("en", (1280, 800), Theme.LIGHT),

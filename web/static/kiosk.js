@@ -39,7 +39,7 @@
     const turned = fresh.dataset.key !== old.key;
     const held = document.activeElement, at = buttons().indexOf(held);
     morph(screen(), document.adoptNode(fresh));
-    if (turned) settle();
+    if (turned) settle(), scrollTo(0, 0);
     if (held?.id && document.activeElement === document.body) {
       // On another page the same button means something else: whoever uses keys starts anew. What
       // was ticked or confirmed is no button any more: the next of its kind follows it.
