@@ -29,15 +29,18 @@ class Wording:
 
 
 _OFFICE = N_("Tell the office this code and the order's number.")
-_SETUP = N_("Call whoever set up this counter and tell this code.")
-_SUPPORT = N_("Call support and tell this code.")
+_SETUP = N_("Call whoever set up this counter and give this code.")
+_SUPPORT = N_("Call support and give this code.")
 _MINUTE = N_("Try again in a minute.")
 
 WORDING: Final[dict[Code, Wording]] = {
     Code.SECOND_INSTANCE: Wording(
         N_("Already running"),
         N_("The program of this counter was started twice. Only one may speak to the terminal."),
-        (N_("Wait until the other one has ended."), N_("If this stays, restart the kiosk.")),
+        (
+            N_("Wait until the other one has ended."),
+            N_("If it stays like this, restart the kiosk."),
+        ),
     ),
     Code.INTERNAL: Wording(
         N_("Program error"),
@@ -45,7 +48,7 @@ WORDING: Final[dict[Code, Wording]] = {
         (
             N_("Do not charge anything again."),
             N_("Wait a minute: the program starts again by itself."),
-            N_("If this comes back, call support and tell this code."),
+            N_("If it happens again, call support and give this code."),
         ),
     ),
     Code.DEVICE_HUNG: Wording(
@@ -53,13 +56,13 @@ WORDING: Final[dict[Code, Wording]] = {
         N_("A device has stopped answering in the middle of its work."),
         (
             N_("Switch the device that is marked above off and on again."),
-            N_("If this stays, restart the kiosk."),
+            N_("If it stays like this, restart the kiosk."),
         ),
     ),
     Code.STARTING: Wording(
         N_("Starting"),
         N_("The counter reads its journal and looks for its devices."),
-        (N_("Wait a moment."), N_("If this stays, restart the kiosk.")),
+        (N_("Wait a moment."), N_("If it stays like this, restart the kiosk.")),
     ),
     Code.CONFIGURATION: Wording(
         N_("Not set up"),
@@ -86,7 +89,7 @@ WORDING: Final[dict[Code, Wording]] = {
     ),
     Code.SCAN_UNREADABLE: Wording(
         N_("Code not readable"),
-        N_("The scanner read something that is no code."),
+        N_("The scanner read something that is not a code."),
         (
             N_("Smooth the code out and scan it again."),
             N_("Or type the number printed below the code."),
@@ -120,7 +123,7 @@ WORDING: Final[dict[Code, Wording]] = {
         N_("The shop has not sent its list of badges yet."),
         (
             N_("Wait: the list comes by itself as soon as the shop answers."),
-            N_("If it does not, call the office and tell this code."),
+            N_("If it does not, call the office and give this code."),
         ),
     ),
     Code.ORDER_UNKNOWN: Wording(
@@ -202,7 +205,7 @@ WORDING: Final[dict[Code, Wording]] = {
     Code.ORDER_PAID_HERE: Wording(
         N_("Already paid here"),
         N_("This counter has charged the order before, but the shop does not know of it."),
-        (N_("Do not charge again, not on the terminal either."), _OFFICE),
+        (N_("Do not charge again, not even on the terminal itself."), _OFFICE),
     ),
     Code.SHOP_UNREACHABLE: Wording(
         N_("Shop not reachable"),
@@ -215,7 +218,7 @@ WORDING: Final[dict[Code, Wording]] = {
     Code.SHOP_NONSENSE: Wording(
         N_("Shop not understood"),
         N_("The shop answered something that cannot be understood."),
-        (_MINUTE, N_("If this stays, tell the office this code.")),
+        (_MINUTE, N_("If it stays like this, tell the office this code.")),
     ),
     Code.SHOP_TOKEN: Wording(
         N_("No access to the shop"),
@@ -255,7 +258,7 @@ WORDING: Final[dict[Code, Wording]] = {
         N_("The card terminal does not answer."),
         (
             N_("Check that the terminal is on and its cable is plugged in."),
-            N_("If this stays, switch it off and on again."),
+            N_("If it stays like this, switch it off and on again."),
         ),
     ),
     Code.TERMINAL_BUSY: Wording(
@@ -321,7 +324,7 @@ WORDING: Final[dict[Code, Wording]] = {
         N_("The card terminal sent something that cannot be understood."),
         (
             N_("Switch the terminal off and on again."),
-            N_("If this comes back, call support and tell this code."),
+            N_("If it happens again, call support and give this code."),
         ),
     ),
     Code.PAYMENT_REVERSED: Wording(
@@ -364,7 +367,7 @@ WORDING: Final[dict[Code, Wording]] = {
         N_("The receipt printer reports a fault."),
         (
             N_("Open the lid, take out any jammed paper, close the lid."),
-            N_("If this stays, switch the printer off and on again."),
+            N_("If it stays like this, switch the printer off and on again."),
         ),
     ),
     Code.NO_RECEIPT: Wording(
