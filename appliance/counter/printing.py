@@ -6,8 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from appliance.counter.clock import local
-from appliance.counter.receipts import words
+from appliance.counter.receipts import moment, words
 from appliance.counter.settings import Settings
 from appliance.counter.state import Job, State
 from appliance.domain import handover as ho
@@ -60,7 +59,7 @@ def _follow_up(
         settings.heading,
         settings.counter,
         state.seller.name if state.seller else "",
-        local(now, "%Y-%m-%d %H:%M"),
+        moment(now, settings.language),
     )
     order = handover.order
     is_paid = ho.Effect.PRINT in effects

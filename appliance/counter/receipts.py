@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
+from appliance.counter.clock import local
 from appliance.domain.errors import Bug
 from appliance.domain.money import Money, Quantity, percent
 from appliance.domain.receipt import LABELS, Words
@@ -21,7 +23,7 @@ _WORDING: Final[dict[str, tuple[str, ...]]] = {
         "Payé, voir ticket du terminal",
     ),
     "vat_included": ("incl. VAT", "в т. ч. НДС", "inkl. MwSt.", "dont TVA"),
-    "seller": ("Seller", "Продавец", "Verkauf", "Vendeur"),
+    "seller": ("Seller", "Продавец", "Es bediente Sie", "Vendeur"),
     "card": ("Card", "Карта", "Karte", "Carte"),
     "terminal": ("Terminal", "Терминал", "Terminal-ID", "Terminal"),
     "receipt_no": ("Receipt no.", "Чек терминала №", "Beleg-Nr.", "N° de ticket"),
@@ -39,14 +41,30 @@ _WORDING: Final[dict[str, tuple[str, ...]]] = {
     "not_fiscal": (
         "This is not a fiscal receipt.",
         "Не является кассовым чеком.",
-        "Kein Steuerbeleg.",
+        "Kein steuerlicher Beleg.",
         "Ceci n'est pas un ticket fiscal.",
     ),
     "thanks": ("Thank you!", "Спасибо за покупку!", "Vielen Dank!", "Merci de votre visite !"),
 }
 LANGUAGES: Final = ("en", "ru", "de", "fr")
 # Where a unit is written otherwise than the shop writes it.
-_UNITS: Final = {"kg": {"ru": "кг"}, "g": {"ru": "г"}, "l": {"ru": "л"}, "m": {"ru": "м"}}
+_UNITS: Final = {
+    "kg": {"ru": "кг"},
+    "g": {"ru": "г"},
+    "l": {"ru": "л"},
+    "ml": {"ru": "мл"},
+    "m": {"ru": "м"},
+    "cm": {"ru": "см"},
+    "m2": {"en": "m²", "ru": "м²", "de": "m²", "fr": "m²"},
+    "h": {"ru": "ч", "de": "Std."},
+}
+# The day as people there write it; in English with the month's name, as 7/10 is two days.
+_MOMENTS: Final = {
+    "en": "%d %b %Y, %H:%M",
+    "ru": "%d.%m.%Y %H:%M",
+    "de": "%d.%m.%Y %H:%M",
+    "fr": "%d/%m/%Y %H:%M",
+}
 _NBSP = "\u00a0"
 # Grouping and decimal mark by language; a receipt is monospaced, so the sign stays the ISO code.
 _MARKS: Final = {"en": (",", "."), "ru": (_NBSP, ","), "de": (".", ","), "fr": (_NBSP, ",")}
@@ -74,3 +92,8 @@ def words(language: str) -> Words:
         return f"{percent(basis_points).replace('.', point)}{_NBSP}%"
 
     return Words({key: _WORDING[key][column] for key in LABELS}, money, quantity, rate)
+
+
+def moment(at: datetime, language: str) -> str:
+    """Day and time of a receipt, by the counter's own clock."""
+    return local(at, _MOMENTS[language])

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appliance.counter import receipts
 from appliance.counter.clock import SystemClock, iso, local
 from appliance.counter.receipts import LANGUAGES, words
 from appliance.domain.errors import Bug
@@ -89,6 +90,9 @@ def test_money_loses_no_digit_and_never_wraps(value: Money, language: str) -> No
         ("ru", 350, "kg", "0,350 кг"),
         ("ru", 350, "furlong", "0,350 furlong"),
         ("fr", 3000, "m", "3 m"),
+        ("ru", 250000, "ml", "250 мл"),
+        ("en", 12500, "m2", "12.500 m²"),
+        ("de", 1500, "h", "1,500 Std."),
     ],
 )
 def test_quantities_as_they_are_written_there(
@@ -138,6 +142,19 @@ def test_local_takes_a_moment_or_its_text(moment: datetime) -> None:
     pattern = "%Y-%m-%d %H:%M"
     assert local(iso(moment), pattern) == local(moment, pattern)
     assert local(moment, pattern) == moment.astimezone().strftime(pattern)
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "07 Oct 2025, 09:05"),
+        ("ru", "07.10.2025 09:05"),
+        ("de", "07.10.2025 09:05"),
+        ("fr", "07/10/2025 09:05"),
+    ],
+)
+def test_the_day_as_it_is_written_there(language: str, text: str) -> None:
+    assert receipts.moment(datetime(2025, 10, 7, 9, 5).astimezone(), language) == text
 
 
 def test_the_systems_clock() -> None:

@@ -118,8 +118,10 @@ class _Job:
     def add(self, element: Element) -> None:
         match element:
             case Text(text, align, bold, size):
-                size = _size(size)
-                self._lines(wrap(self._printable(text), self._columns(size)), (align, bold, size))
+                text, size = self._printable(text), _size(size)
+                if max(map(len, text.split()), default=0) > self._columns(size):
+                    size = 1  # rather small than an order's number in two pieces
+                self._lines(wrap(text, self._columns(size)), (align, bold, size))
             case Pair(left, right, bold, size):
                 self._pair(self._printable(left), self._printable(right), bold, _size(size))
             case Rule():

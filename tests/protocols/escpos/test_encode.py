@@ -114,7 +114,7 @@ def test_columns_rules_and_amounts(name):
         name,
         Rule(),
         Pair("x" * 200, "1 234,50"),
-        Text("y" * columns, size=2),
+        Text(" ".join(["y" * (columns // 2)] * 2), size=2),
         Pair("Total", "123 456 789 012,50 EUR", size=2),
     )
     assert paper.lines[0] == "─" * columns
@@ -129,6 +129,13 @@ def test_columns_rules_and_amounts(name):
 def test_an_amount_wider_than_double_size_allows_is_printed_small():
     paper = printed("generic-58", Pair("Total", "123 456 789,50 EUR", size=2))
     [line] = [mark for mark in paper.marks if isinstance(mark, TextLine)]
+    assert line.spans[0].width == 1
+
+
+def test_a_word_wider_than_double_size_allows_is_printed_small_and_whole():
+    paper = printed("generic-58", Text("Bestellung DE-2025-10-0001042-B", bold=True, size=2))
+    [line] = [mark for mark in paper.marks if isinstance(mark, TextLine)]
+    assert line.text == "Bestellung DE-2025-10-0001042-B"
     assert line.spans[0].width == 1
 
 
