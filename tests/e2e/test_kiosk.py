@@ -163,6 +163,21 @@ def test_the_next_line_to_tick_comes_into_sight_and_keeps_the_focus(
     assert opened.evaluate("document.activeElement.tagName") == "MAIN"
 
 
+@pytest.mark.parametrize("name", ["idle-many", "order-long", "hand-over-long", "day"])
+def test_a_list_that_has_the_focus_shows_it(opened: Page, kiosk: Kiosk, name: str) -> None:
+    kiosk.show(opened, SAMPLES[name])
+    settled(opened)
+    opened.evaluate("document.querySelector('main').focus()")
+    region = opened.locator("main .scroll").first
+    while not region.evaluate("(element) => element === document.activeElement"):
+        opened.keyboard.press("Tab")
+    style = region.evaluate(
+        "(e) => (({ outlineStyle: s, outlineOffset: o, outlineWidth: w }) => "
+        "[s, parseFloat(o) + parseFloat(w)])(getComputedStyle(e))"
+    )
+    assert style == ["solid", 0]  # within its own edge: the mask cuts off whatever is outside
+
+
 def test_a_double_tap_is_one_command(opened: Page, kiosk: Kiosk) -> None:
     seq = kiosk.show(opened, SAMPLES["order"])
     settled(opened)
