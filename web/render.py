@@ -21,6 +21,8 @@ _spoken: ContextVar[Language] = ContextVar("spoken")
 # The letters stand in alphabetical order: whoever types one a day looks for it there.
 KEYPAD_DIGITS: Final = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "-", "0", "/")
 KEYPAD_LETTERS: Final = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+# Beside the Latin ones, where order numbers may have others.
+KEYPAD_MORE_LETTERS: Final = {"ru": tuple("АБВГДЕЁЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯ")}
 
 
 class Renderer:
@@ -72,7 +74,9 @@ class Renderer:
     def shell(self, screen: Screen, language: Language) -> str:
         """The whole page with the screen in it."""
         values = self._of(screen, language)
-        values |= {"settings": self._settings, "digits": KEYPAD_DIGITS, "letters": KEYPAD_LETTERS}
+        more = KEYPAD_MORE_LETTERS.get(language.code)
+        alphabets = (KEYPAD_LETTERS, more) if more else (KEYPAD_LETTERS,)
+        values |= {"settings": self._settings, "digits": KEYPAD_DIGITS, "alphabets": alphabets}
         return self._render(self._shell, values)
 
     def commands(self, language: Language) -> str:

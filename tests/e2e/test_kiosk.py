@@ -14,7 +14,9 @@ from appliance.counter.commands import Answer
 from appliance.counter.screen import Action, Charging, Day, HandOver, Idle, OrderPage, Screen
 from appliance.ports import Prompt
 from tests.e2e.conftest import WAIT_MS, Kiosk, serve
+from tests.e2e.test_gallery import LAYOUT, open_kiosk
 from tests.web.samples import NO_PAPER, ONE_OF_EACH, ROWS, SAMPLES
+from web import Theme
 
 pytestmark = pytest.mark.e2e
 
@@ -285,6 +287,23 @@ def test_the_key_pad_types_an_order(opened: Page, kiosk: Kiosk) -> None:
     opened.keyboard.press("Escape")
     expect(opened.locator("#keypad")).to_be_hidden()
     assert len(kiosk.counter.commands) == 1
+
+
+def test_the_key_pad_types_a_russian_order_too(page: Page, kiosk: Kiosk) -> None:
+    open_kiosk(page, kiosk, "ru", (1024, 600), Theme.LIGHT)
+    page.click("#keypad-open")
+    page.click("#keypad [data-alphabet]:visible")
+    assert page.evaluate(LAYOUT) == []
+    for character in "МСК":
+        page.click(f'#keypad [data-key="{character}"]')
+    page.click("#keypad [data-alphabet]:visible")
+    for character in "-1B":
+        page.click(f'#keypad [data-key="{character}"]')
+    page.click("#keypad-enter")
+    until(page, lambda: bool(kiosk.counter.commands))
+    assert sent(kiosk) == [(Action.SCAN, "МСК-1B", None)]
+    open_kiosk(page, kiosk, "fr", (1024, 600), Theme.LIGHT)
+    expect(page.locator("#keypad [data-alphabet]")).to_have_count(0)
 
 
 def test_a_busy_counter_leaves_the_screen_usable(opened: Page, kiosk: Kiosk) -> None:

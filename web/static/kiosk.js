@@ -197,6 +197,7 @@
     if (action) send(action, argument);
     else if (key) press(key);
     else if ("keypad" in button.dataset) open();
+    else if ("alphabet" in button.dataset) for (const keys of keypad.querySelectorAll(".letters")) keys.hidden = !keys.hidden;
     else if (language && (await post("/language", ANSWER_MS, { language })).ok) location.reload();
   });
   document.addEventListener("contextmenu", (event) => event.preventDefault());
