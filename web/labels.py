@@ -95,6 +95,7 @@ ACTIONS: Final[dict[Action, str]] = {
     Action.ATTENTION: N_("Open questions"),
     Action.DAY: N_("Today"),
     Action.SIGN_OUT: N_("Sign out"),
+    Action.LANGUAGE: N_("Next language"),
 }
 
 # What a barcode of the command sheet does, wherever it is scanned.
@@ -111,6 +112,7 @@ COMMANDS: Final[dict[Action, str]] = {
     Action.ATTENTION: N_("Show the open questions"),
     Action.DAY: N_("Show today's handovers"),
     Action.SIGN_OUT: N_("Sign out"),
+    Action.LANGUAGE: N_("Next language"),
 }
 
 # What each screen is called aloud: the browser's title, and what a screen reader says first.

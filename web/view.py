@@ -189,7 +189,7 @@ def steps(screen: Screen) -> tuple[tuple[str, str], ...]:
 
 # What each page's own template offers. The foot offers the rest, so that nothing is out of reach.
 _OFFERED: Final = {
-    Page.IDLE: {Action.OPEN, Action.ATTENTION},
+    Page.IDLE: {Action.OPEN, Action.ATTENTION, Action.LANGUAGE},
     Page.ORDER: {Action.CONFIRM, Action.CANCEL, Action.CHECK},
     Page.ASKING: {Action.CANCEL},
     Page.CHARGING: {Action.CANCEL},

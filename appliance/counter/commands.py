@@ -49,6 +49,7 @@ COMMAND_CODES: Final[dict[str, tuple[Action, str]]] = {
     "KASSA-ATTENTION": (Action.ATTENTION, ""),
     "KASSA-DAY": (Action.DAY, ""),
     "KASSA-SIGN-OUT": (Action.SIGN_OUT, ""),
+    "KASSA-LANGUAGE": (Action.LANGUAGE, ""),
 }
 """Command barcodes (Code 128), as printed on the counter's command sheet."""
 

@@ -116,7 +116,7 @@ def actions(state: State, require_seller: bool) -> frozenset[Action]:
         here.add(a.SIGN_OUT)
     match page(state):
         case _P.IDLE:
-            here |= {a.OPEN, a.ATTENTION, a.DAY}
+            here |= {a.OPEN, a.ATTENTION, a.DAY, a.LANGUAGE}
             here |= {a.REPRINT} if state.last_receipt else set()
         case _P.ORDER if focus:
             here |= {a.CANCEL}
@@ -194,6 +194,7 @@ def screen(
         attention=len(attention_items(state)),
         handed_over_today=state.handed_over_today,
         undelivered=state.undelivered,
+        language_turns=state.language_turns,
     )
 
 

@@ -227,6 +227,8 @@ class Core:
                 self.ledger.go(Place(Page.DAY))
             case Action.SIGN_OUT, _:
                 self._sign_out("asked")
+            case Action.LANGUAGE, _:
+                self.state.language_turns += 1
             case _:
                 raise Bug(f"{action} is offered on {page} but not done")
 

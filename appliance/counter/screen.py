@@ -49,6 +49,9 @@ class Action(StrEnum):
     ATTENTION = auto()  # show the attention list
     DAY = auto()  # show the day's handovers
     SIGN_OUT = auto()
+    LANGUAGE = (
+        auto()
+    )  # the screen's next language; by touch and keys a page asks the web layer itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +280,8 @@ class Screen:
     """actions: what a person may do here; a command that is not among them is refused.
 
     at: wall time, ISO 8601 with the local offset. attention: how many items wait for a person.
-    undelivered: facts that the shop has not got yet.
+    undelivered: facts that the shop has not got yet. language_turns: how often the scanner asked
+    for the next language; which one that is, the page that shows it knows.
     """
 
     seq: int
@@ -294,3 +298,4 @@ class Screen:
     attention: int
     handed_over_today: int
     undelivered: int
+    language_turns: int = 0

@@ -92,6 +92,7 @@ class State:
     fault: tuple[Code, str] | None = None  # the journal cannot be written
     handed_over_today: int = 0
     undelivered: int = 0
+    language_turns: int = 0
     asking: set[str] = field(default_factory=set)  # payments that the terminal is asked about
     last_started: str = ""  # the newest charge of this run: the terminal's memory is about it
     last_receipt: str = ""  # the handover of the newest receipt

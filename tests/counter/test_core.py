@@ -128,6 +128,18 @@ def test_what_the_terminal_cannot_tell_a_person_decides_by_name(counter: Bench) 
     assert [job.what for job in counter.hands.jobs] == ["receipt"]
 
 
+def test_the_scanner_turns_the_language_of_the_start_page_only(counter: Bench) -> None:
+    counter.core.scanned("KASSA-LANGUAGE")
+    assert counter.screen().language_turns == 1
+    counter.to_order()
+    counter.clock.pass_(1.0)  # or it counts as the same read
+    counter.core.scanned("KASSA-LANGUAGE")
+    notice = counter.screen().notice
+    assert notice is not None
+    assert notice.code is Code.SCAN_NOT_NOW
+    assert counter.screen().language_turns == 1
+
+
 def test_a_decision_needs_a_name_where_the_shop_has_names(counter: Bench) -> None:
     counter.sign_in()
     counter.to_charging()

@@ -322,6 +322,16 @@ def test_the_language_can_be_switched(opened: Page, kiosk: Kiosk) -> None:
     expect(opened.locator("#language-de")).to_have_attribute("aria-pressed", "true")
 
 
+def test_the_scanner_turns_the_language(opened: Page, kiosk: Kiosk) -> None:
+    kiosk.show(opened, replace(SAMPLES["idle-notice"], language_turns=1))
+    expect(opened.locator("html")).to_have_attribute("lang", "ru")
+    expect(opened.locator("h1")).to_have_text("Сканируйте заказ")
+    kiosk.show(opened, replace(SAMPLES["idle"], language_turns=1, handed_over_today=38))
+    expect(opened.locator(".tally")).to_contain_text("38")  # and it stays so
+    kiosk.counter.show(replace(SAMPLES["idle"], language_turns=2))
+    expect(opened.locator("html")).to_have_attribute("lang", "de")
+
+
 def test_a_change_is_said_aloud_and_stands_in_the_title(opened: Page, kiosk: Kiosk) -> None:
     kiosk.show(opened, SAMPLES["charging"])
     expect(opened.locator("#say")).to_have_text(

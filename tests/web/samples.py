@@ -208,7 +208,7 @@ def hand_over(order: Order, **changes: object) -> HandOver:
     return replace(page, **changes)  # type: ignore[arg-type]
 
 
-IDLE = (A.OPEN, A.ATTENTION, A.DAY, A.REPRINT)
+IDLE = (A.OPEN, A.ATTENTION, A.DAY, A.REPRINT, A.LANGUAGE)
 ORDER = (A.CONFIRM, A.CANCEL)
 GOODS = (A.CONFIRM, A.NEXT, A.TICK, A.REPRINT)
 DECIDE = (A.CANCEL, A.ATTENTION, A.DECIDE_PAID, A.DECIDE_NOT_PAID)

@@ -44,6 +44,7 @@ _COMMANDS: Final = {
     "KASSA-ATTENTION": "Open questions",
     "KASSA-DAY": "Today",
     "KASSA-SIGN-OUT": "Sign out",
+    "KASSA-LANGUAGE": "Next language",
 }
 
 

@@ -32,7 +32,7 @@
   function show(html) {
     const fresh = new DOMParser().parseFromString(html, "text/html").getElementById("screen");
     if (!fresh) throw new Error("no screen in the answer");
-    const old = screen().dataset;
+    const old = screen().dataset, { turns } = old;
     const marked = sight()?.id, ticked = new Set(lines().map((line) => line.id));
     if (fresh.dataset.app !== old.app) return void location.reload(); // the program is a new one
     if (Number(fresh.dataset.seq) < Number(old.seq)) return; // overtaken on its way
@@ -40,6 +40,7 @@
     const held = document.activeElement, at = buttons().indexOf(held);
     morph(screen(), document.adoptNode(fresh));
     if (turned) settle(), scrollTo(0, 0);
+    if (turns !== screen().dataset.turns) nextLanguage();
     if (held?.id && document.activeElement === document.body) {
       // On another page the same button means something else: whoever uses keys starts anew. What
       // was ticked or confirmed is no button any more: the next of its kind follows it.
@@ -145,6 +146,14 @@
     }
   }
 
+  async function speak(language) {
+    if ((await post("/language", ANSWER_MS, { language })).ok) location.reload();
+  }
+  function nextLanguage() { // the scanner asked for it
+    const all = screen().dataset.languages.split(" ");
+    if (all.length > 1) speak(all[(all.indexOf(document.documentElement.lang) + 1) % all.length]);
+  }
+
   // --- typing: a keyboard, a scanner that types, the key pad ---------------------------------
   function type(text) {
     typed = text.slice(0, LONGEST_CODE);
@@ -190,7 +199,7 @@
   });
   keypad.addEventListener("close", () => type(""));
 
-  document.addEventListener("click", async ({ target }) => {
+  document.addEventListener("click", ({ target }) => {
     const button = target.closest("button");
     if (!button) return;
     const { action, argument, key, language } = button.dataset;
@@ -198,7 +207,7 @@
     else if (key) press(key);
     else if ("keypad" in button.dataset) open();
     else if ("alphabet" in button.dataset) for (const keys of keypad.querySelectorAll(".letters")) keys.hidden = !keys.hidden;
-    else if (language && (await post("/language", ANSWER_MS, { language })).ok) location.reload();
+    else if (language) speak(language);
   });
   document.addEventListener("contextmenu", (event) => event.preventDefault());
 
