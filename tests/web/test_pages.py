@@ -136,6 +136,8 @@ def test_every_action_can_be_reached_by_touch(counter: FakeCounter, client: Flas
             "en",
             ["Declined", "K-PAY-01", "The terminal shows: Karte ungültig", "Nothing was charged."],
         ),
+        ("idle-many", "en", ["Open the printer's lid.", "close the lid."]),
+        ("order-shut", "en", ["The shop has cancelled this order.", "ask the office."]),
         ("order-changed", "en", ["−16.90", "These are the figures it sent last."]),
         ("order-shut", "en", ["This order cannot be charged now."]),
         ("order-checks", "en", ["Age checked: 18+", "Identity checked: passport"]),
