@@ -8,7 +8,7 @@ from typing import Final
 
 from appliance.counter.clock import local
 from appliance.counter.ledger import REASON_MOST, Ledger, payment_of
-from appliance.counter.opening import Opening
+from appliance.counter.opening import TOO_LARGE, Opening, is_too_large
 from appliance.counter.state import Dialogue
 from appliance.domain import handover as ho
 from appliance.domain import payment as pay
@@ -105,6 +105,8 @@ class Charging:
     def _refusal_draft(
         self, handover: ho.Handover, code: Code, detail: str, fresh: Order | None
     ) -> Draft:
+        if fresh is not None and is_too_large(fresh):
+            code, detail, fresh = Code.ORDER_MALFORMED, TOO_LARGE, None
         body: dict[str, Json] = {"code": str(code), "reason": detail[:REASON_MOST]}
         if fresh is not None and fresh != handover.order:
             body["snapshot"] = order_to_json(fresh)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from appliance.counter.chain import canonical
 from appliance.counter.clock import local
 from appliance.counter.ledger import REASON_MOST, Ledger, needs_a_person
 from appliance.counter.screen import Page
@@ -11,6 +14,17 @@ from appliance.domain.errors import Bug, Code, OrderTrouble, ShopTrouble
 from appliance.domain.facts import Json, Kind
 from appliance.domain.order import Order, refusal
 from appliance.protocols.shopapi import order_to_json
+
+LARGEST_ORDER: Final = 64 * 1024
+"""Bytes of an order's snapshot. Its receipt is longer, with the terminal's slip on it, and must
+fit into one fact (256 KiB) as well: that it does not would be found out after the charge."""
+
+TOO_LARGE: Final = f"the order is too large: more than {LARGEST_ORDER} bytes"
+
+
+def is_too_large(order: Order) -> bool:
+    """Whether the order cannot be served here, as its receipt might not fit into a fact."""
+    return len(canonical(order_to_json(order)).encode()) > LARGEST_ORDER
 
 
 class Opening:
@@ -68,6 +82,9 @@ class Opening:
         ) or self._settled_here(order)
         if refused:
             self.refuse(refused[0], order.number, refused[1], order)
+            return
+        if is_too_large(order):
+            self.refuse(Code.ORDER_MALFORMED, order.number, TOO_LARGE)
             return
         handover = ho.new(f"H-{self.ledger.journal.new_name()}", order)
         body: dict[str, Json] = {"snapshot": order_to_json(order)}

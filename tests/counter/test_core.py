@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from appliance.counter.opening import is_too_large
 from appliance.counter.printing import on_paper
 from appliance.counter.screen import Action, HandOver, OrderPage, Page, Paid, Refused, UnknownPage
 from appliance.counter.settings import Settings
 from appliance.domain import handover as ho
 from appliance.domain.errors import Code, JournalTrouble, OrderTrouble, ShopTrouble, TerminalTrouble
 from appliance.domain.facts import Kind
-from appliance.domain.money import CURRENCIES, Money
-from appliance.domain.order import OrderStatus
+from appliance.domain.money import CURRENCIES, Money, Quantity
+from appliance.domain.order import Line, Order, OrderStatus
 from appliance.ports import (
     WELL,
     Claimed,
@@ -705,3 +706,47 @@ def test_an_outcome_that_waits_for_the_disk_comes_before_everything_else(counter
     counter.core.tick()
     assert len(counter.hands.charges) == 1
     assert counter.screen().attention == 1
+
+
+def many_lines(count: int, name: str) -> Order:
+    """An order of many lines, whose figures agree."""
+    price = Money(257, EUR)
+    line = Line("A1", name, Quantity(1000), price, price, 2000)
+    total = Money(257 * count, EUR)
+    return order(due=total.amount, lines=(line,) * count, total=total, paid=Money(0, EUR))
+
+
+@pytest.mark.parametrize("length", [50, 200, 300])
+def test_an_order_whose_receipt_would_not_fit_is_refused_at_the_scan(
+    counter: Bench, length: int
+) -> None:
+    counter.to_order(many_lines(500, "ж" * length))
+    assert counter.page() is Page.REFUSED
+    body = counter.screen().body
+    assert isinstance(body, Refused)
+    assert body.code is Code.ORDER_MALFORMED
+    assert kinds(counter) == []
+
+
+def test_the_largest_order_that_is_served_fits_with_its_slip(counter: Bench) -> None:
+    sizes = (many_lines(500, "ж" * length) for length in range(300, 0, -1))
+    wanted = next(made for made in sizes if not is_too_large(made))
+    counter.to_charging(wanted)
+    for slip in Slip:
+        counter.core.charging.slip(counter.handover, counter.payment, slip, ["█" * 250] * 200)
+    counter.approve()
+    assert counter.page() is Page.HAND_OVER
+    assert [job.what for job in counter.hands.jobs] == ["receipt", "merchant"]
+
+
+def test_an_order_that_grew_too_large_before_the_claim_is_not_taken_over(counter: Bench) -> None:
+    counter.to_order()
+    counter.do(A.CONFIRM)
+    grown = replace(many_lines(500, "ж" * 300), version="2")
+    counter.claim_answer(ClaimRefused(Code.ORDER_CHANGED, "changed", grown))
+    body = counter.screen().body
+    assert isinstance(body, OrderPage)
+    assert body.code is Code.ORDER_MALFORMED
+    counter.clock.pass_(1)
+    counter.core.tick()
+    assert counter.page() is Page.ORDER
