@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -250,8 +251,16 @@ class Kiosk:
         found = [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
         return [pid for pid in found if _group(pid) == group]
 
-    def do(self, action: str, argument: str = "", seq: int = 2**31) -> int:
-        """A command as the screen sends it; the HTTP status."""
+    def seq(self) -> int:
+        """Of the present screen."""
+        _, page = self.request("GET", "/screen")
+        found = re.search(rb'data-seq="(\d+)"', page)
+        assert found is not None
+        return int(found[1])
+
+    def do(self, action: str, argument: str = "", seq: int | None = None) -> int:
+        """A command as the screen sends it, by default the present one; the HTTP status."""
+        seq = self.seq() if seq is None else seq
         body = {"id": uuid.uuid4().hex, "seq": seq, "action": action, "argument": argument}
         status, _ = self.request("POST", "/command", body)
         return status

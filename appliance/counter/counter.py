@@ -7,6 +7,7 @@ whoever waits for a change, and answers. Nothing else touches the core's state.
 from __future__ import annotations
 
 import queue
+import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -39,6 +40,7 @@ COMMAND_WAIT_S: Final = 2.0
 ASK_WAIT_S: Final = 30.0
 ANSWERS_KEPT: Final = 256
 JOURNAL_AGAIN_S: Final = 5.0
+FIRST_SEQ_BELOW: Final = 2**48
 HUNG_AFTER_S: Final = 2400.0  # longer than any dialogue with its retries can last
 
 T = TypeVar("T")
@@ -78,8 +80,11 @@ class Counter:
         self._events: queue.Queue[Callable[[], None]] = queue.Queue(EVENTS_MOST)
         self._answers: OrderedDict[str, Answer] = OrderedDict()
         self._changed = threading.Condition()
-        self._screen = self._out_of_order(0, Code.STARTING, "")
-        self._epoch = 0  # the seq at which what one may do last changed
+        # A page may outlive the program that drew it. Counted from one again, its seq would pass
+        # for a new one, and a tap on the old page would be taken for one on the present page.
+        first = secrets.randbelow(FIRST_SEQ_BELOW)
+        self._screen = self._out_of_order(first, Code.STARTING, "")
+        self._epoch = first  # the seq at which what one may do last changed
         self._core: Core | None = None
         self._ticked_at = clock.monotonic()
         self._written = 0  # the newest fact that the outbox was told of
@@ -351,8 +356,8 @@ class Counter:
     def _obey(self, command: Command) -> Answer:
         if self._core is None:
             return Answer.NOT_HERE
-        if command.seq is not None and command.seq < self._epoch:
-            return Answer.STALE
+        if command.seq is not None and not self._epoch <= command.seq <= self._screen.seq:
+            return Answer.STALE  # beyond the present one: of another run of the program
         try:
             return self._core.command(command)
         except JournalTrouble as trouble:

@@ -129,6 +129,25 @@ def test_killed_while_the_shop_does_not_answer(tmp_path: Path) -> None:
 
 
 @pytest.mark.recovery
+def test_a_tap_on_a_page_of_the_time_before_the_restart_does_nothing(tmp_path: Path) -> None:
+    """The page may stand there for a moment longer than the program that drew it."""
+    with Rig(tmp_path) as rig, Kiosk(rig) as kiosk:
+        play(kiosk, rig, Kind.OPENED)
+        kiosk.at("order")
+        old = kiosk.seq()
+        kiosk.kill()
+        kiosk.start()
+        until(kiosk.is_well, "all is well")
+        rig.scanner.scan("NL-10002")
+        kiosk.at("order")
+        for seq in (old - 1, old, old + 1, 2**52):
+            assert kiosk.do("confirm", seq=seq) == 409
+        assert kiosk.page() == "order"
+        assert Kind.CLAIM_ASKED not in facts(rig)
+        assert kiosk.do("confirm") == 200
+
+
+@pytest.mark.recovery
 def test_a_second_instance_is_refused(tmp_path: Path) -> None:
     with Rig(tmp_path, customer_s=3.0) as rig, Kiosk(rig) as kiosk:
         second = Kiosk(rig)
