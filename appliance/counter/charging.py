@@ -29,6 +29,7 @@ from appliance.ports import (
 from appliance.protocols.shopapi import order_to_json
 
 CLAIM_S: Final = 180.0  # longer than the shop's deadlines, and than asking a busy terminal
+RENEWALS_A_LEASE: Final = 4
 
 
 class Charging:
@@ -150,6 +151,17 @@ class Charging:
             is_shop = focus.state is ho.State.CLAIMING
             code = Code.SHOP_UNREACHABLE if is_shop else Code.TERMINAL_BUSY
             ledger.record(focus, self._refusal_draft(focus, code, "no answer in time", None))
+
+    def renew_claim(self) -> None:
+        """A dialogue has no end but the terminal's, and being in doubt has its own time: no other
+        counter may get the order while the money may be on its way, however long that takes. The
+        answer changes nothing any more; a shop that cannot be asked is asked again."""
+        ledger, running = self.ledger, self.ledger.state.running()
+        now, lease_s = ledger.clock.monotonic(), ledger.settings.lease_s
+        if running is not None and now - ledger.state.asked_at >= lease_s / RENEWALS_A_LEASE:
+            ledger.state.asked_at = now
+            order = running.order
+            ledger.hands.renew(running.id, order.id, order.version, lease_s)
 
     def _start(self, handover: ho.Handover) -> list[Draft]:
         """The intent to charge, if it is known by now whether the terminal can take part: it

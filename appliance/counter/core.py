@@ -378,6 +378,7 @@ class Core:
             state.notice = None
         if self.ledger.clock.now().astimezone().date().isoformat() != self._day:
             self.new_day()
+        self.charging.renew_claim()
         if state.fault:
             return
         self.charging.tick()

@@ -190,6 +190,9 @@ class Counter:
     def claim(self, handover: str, order: str, version: str, lease_s: int) -> None:
         self._shop.claim(handover, order, version, lease_s)
 
+    def renew(self, handover: str, order: str, version: str, lease_s: int) -> None:
+        self._shop.renew(handover, order, version, lease_s)
+
     def prepare(self, handover: str) -> None:
         self._terminal.prepare(handover)
 

@@ -108,6 +108,10 @@ class ShopLink:
             lambda core: core.charging.claimed(handover, lost),
         )
 
+    def renew(self, handover: str, order: str, version: str, lease_s: int) -> None:
+        """Make a claim last longer; nobody waits for the answer."""
+        self._submit(lambda: self._renew(handover, order, version, lease_s), lambda core: None)
+
     def identify(self, badge: str, sellers: SellerList) -> None:
         self._submit(lambda: self._identify(badge, sellers), lambda core: core.identified(None))
 
@@ -148,6 +152,15 @@ class ShopLink:
                 except ShopTrouble as second:
                     result = second
         self._loop.post(lambda core: core.charging.claimed(handover, result))
+
+    def _renew(self, handover: str, order: str, version: str, lease_s: int) -> None:
+        try:
+            result = self._shop.claim(order, handover, version, lease_s)
+        except ShopTrouble as trouble:
+            log.warning("claim_not_renewed", handover=handover, code=trouble.code)
+            return
+        if isinstance(result, ClaimRefused):
+            log.warning("claim_not_renewed", handover=handover, code=result.code)
 
     def _identify(self, badge: str, sellers: SellerList) -> None:
         seller: Seller | None = None

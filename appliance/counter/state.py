@@ -82,7 +82,7 @@ class State:
     sellers: SellerList | None = None
     seller: Seller | None = None
     seller_until: float = 0.0
-    asked_at: float = 0.0  # when the shop was asked for a claim
+    asked_at: float = float("-inf")  # when the shop was asked for a claim, or to renew it
     devices: dict[str, Health] = field(default_factory=dict)
     place: Place = field(default_factory=Place)
     dialogue: Dialogue = field(default_factory=Dialogue)

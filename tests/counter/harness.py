@@ -89,6 +89,9 @@ class Hands:
     def claim(self, handover: str, order: str, version: str, lease_s: int) -> None:
         self.asked.append(("claim", handover, order, version))
 
+    def renew(self, handover: str, order: str, version: str, lease_s: int) -> None:
+        self.asked.append(("renew", handover, order, version))
+
     def prepare(self, handover: str) -> None:
         self.asked.append(("prepare", handover))
 

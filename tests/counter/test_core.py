@@ -750,3 +750,24 @@ def test_an_order_that_grew_too_large_before_the_claim_is_not_taken_over(counter
     counter.clock.pass_(1)
     counter.core.tick()
     assert counter.page() is Page.ORDER
+
+
+def test_the_claim_is_renewed_as_long_as_the_payment_runs(counter: Bench) -> None:
+    counter.to_charging()
+    renewed = ("renew", counter.handover, "o-1042", "1")
+    lease_s = counter.settings.lease_s
+    for _ in range(3 * lease_s):
+        counter.clock.pass_(1)
+        counter.core.tick()
+    assert counter.hands.asked.count(renewed) == 12
+    counter.end(Unknown(Code.PAYMENT_UNKNOWN, "silence"))
+    counter.clock.pass_(lease_s / 4)
+    counter.core.tick()
+    assert counter.hands.asked.count(renewed) == 13
+    counter.restart()
+    counter.core.tick()
+    assert renewed in counter.hands.asked  # at once: nobody knows how long it was away
+    counter.end(Declined(Code.PAYMENT_DECLINED))
+    counter.clock.pass_(lease_s / 4)
+    counter.core.tick()
+    assert counter.hands.asked.count(renewed) == 1

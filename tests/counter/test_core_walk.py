@@ -87,6 +87,9 @@ class World:
         )
         self.desk.append(lambda core: core.charging.claimed(handover, answer))
 
+    def renew(self, handover: str, order: str, version: str, lease_s: int) -> None:
+        """Its answer changes nothing."""
+
     def prepare(self, handover: str) -> None:
         self.terminal.append(("prepare", handover, None))
 

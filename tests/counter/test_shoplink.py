@@ -1,0 +1,147 @@
+"""The shop link alone: a shop that is a table of answers, and a loop that only remembers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from appliance.counter.clock import SystemClock
+from appliance.counter.journal import Journal, Reader
+from appliance.counter.shoplink import ShopLink
+from appliance.domain.errors import Code
+from appliance.domain.facts import Draft, Fact, Kind
+from appliance.domain.order import Order
+from appliance.ports import (
+    Claimed,
+    ClaimRefused,
+    Health,
+    SellerList,
+    ShopTraits,
+    Snapshot,
+)
+from tests.counter.harness import order
+from tests.rig import until
+
+T = TypeVar("T")
+
+
+class Core:
+    """Whatever the link tells the core, by name."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, tuple[Any, ...]]] = []
+        self.opening = self.charging = self
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *arguments: self.told.append((name, arguments))
+
+    def all(self, name: str) -> list[tuple[Any, ...]]:
+        return [arguments for told, arguments in list(self.told) if told == name]
+
+    def shop(self) -> Code | None:
+        """How the shop is shown now."""
+        health: Health = self.all("device")[-1][1] if self.all("device") else Health()
+        return health.code
+
+
+class Loop:
+    def __init__(self) -> None:
+        self.core = Core()
+
+    def post(self, event: Callable[[Any], object]) -> None:
+        event(self.core)
+
+    def ask(self, event: Callable[[Any], T]) -> T:
+        return event(self.core)
+
+    def fail(self, what: str) -> None:
+        raise AssertionError(what)
+
+
+class FakeShop:
+    """Answers what each function says; a call is remembered when it begins."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.stop = threading.Event()
+        self.etag = 0
+        self.on_snapshot: Callable[[str], Snapshot | None] = lambda etag: self._unchanged(etag)
+        self.on_order: Callable[[str], Order] = lambda code: order()
+        self.on_deliver: Callable[[Sequence[Fact]], None] = lambda facts: None
+        self.on_sellers: Callable[[], SellerList] = SellerList
+
+    def _unchanged(self, etag: str) -> Snapshot | None:
+        if not etag:
+            return Snapshot('"1"', ())
+        self.stop.wait(25)
+        return None
+
+    def traits(self) -> ShopTraits:
+        return ShopTraits(atomic_claim=True)
+
+    def snapshot(self, etag: str, wait_s: int) -> Snapshot | None:
+        self.calls.append("snapshot")
+        return self.on_snapshot(etag)
+
+    def order(self, code: str) -> Order:
+        self.calls.append(f"order {code}")
+        return self.on_order(code)
+
+    def claim(
+        self, order_id: str, claim_id: str, version: str, lease_s: int
+    ) -> Claimed | ClaimRefused:
+        self.calls.append(f"claim {claim_id}")
+        return Claimed(order(), lease_s)
+
+    def deliver(self, facts: Sequence[Fact]) -> None:
+        self.calls.append("deliver")
+        self.on_deliver(facts)
+
+    def sellers(self) -> SellerList:
+        self.calls.append("sellers")
+        return self.on_sellers()
+
+    def report_health(self, report: Mapping[str, object]) -> None:
+        self.calls.append("health")
+
+    def close(self) -> None:
+        self.stop.set()
+
+
+class Bench:
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "journal.sqlite3"
+        self.journal = Journal(self.path, lambda: "2026-11-23T09:00:00Z")
+        self.shop, self.loop = FakeShop(), Loop()
+        self.core = self.loop.core
+        self.link = ShopLink(
+            self.shop, self.loop, SystemClock(), lambda: Reader(self.path), lambda: {"status": "ok"}
+        )
+
+    def facts(self, *orders: str) -> None:
+        for name in orders:
+            self.journal.append([Draft(Kind.PUT_BACK, f"H-{name}", {"order": name})])
+        self.link.wake()
+
+
+@contextmanager
+def bench(folder: Path) -> Iterator[Bench]:
+    made = Bench(folder)
+    try:
+        yield made
+    finally:
+        assert made.link.stop(5.0)
+        made.journal.close()
+
+
+def test_a_renewal_tells_the_core_nothing(tmp_path: Path) -> None:
+    with bench(tmp_path) as b:
+        b.link.start()
+        b.link.renew("H-1", "o-1042", "1", 600)
+        until(lambda: "claim H-1" in b.shop.calls, "asked")
+        b.link.claim("H-2", "o-1042", "1", 600)
+        until(lambda: b.core.all("claimed"), "answered")
+        assert [arguments[0] for arguments in b.core.all("claimed")] == ["H-2"]
