@@ -72,7 +72,10 @@ class ShopLink:
         self._chance = chance or random.Random()  # noqa: S311 - jitter, no secret
         self._stop = threading.Event()
         self._news = threading.Event()
-        self._desk = ThreadPoolExecutor(max_workers=3, thread_name_prefix="shop-desk")
+        self._desk = ThreadPoolExecutor(max_workers=2, thread_name_prefix="shop-desk")
+        # Of their own: ten product codes scanned while the shop is slow must not hold up a claim.
+        self._look_ups = ThreadPoolExecutor(max_workers=2, thread_name_prefix="shop-look-up")
+        self._wanted = ""  # the code that was scanned last
         self._threads = [
             threading.Thread(target=self._guard, args=(run,), name=name, daemon=True)
             for name, run in (("shop-poll", self._poll), ("shop-outbox", self._deliver))
@@ -86,7 +89,8 @@ class ShopLink:
         self._stop.set()
         self._news.set()
         self._shop.close()
-        self._desk.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._desk, self._look_ups):
+            pool.shutdown(wait=False, cancel_futures=True)
         for thread in self._threads:
             thread.join(wait_s)
         return not any(thread.is_alive() for thread in self._threads)
@@ -99,7 +103,12 @@ class ShopLink:
 
     def look_up(self, code: str) -> None:
         lost = ShopTrouble(Code.INTERNAL, "the program failed in the middle")
-        self._submit(lambda: self._look_up(code), lambda core: core.opening.looked_up(code, lost))
+        self._wanted = code
+        self._submit(
+            lambda: self._look_up(code),
+            lambda core: core.opening.looked_up(code, lost),
+            self._look_ups,
+        )
 
     def claim(self, handover: str, order: str, version: str, lease_s: int) -> None:
         lost = ShopTrouble(Code.INTERNAL, "the program failed in the middle")
@@ -115,8 +124,14 @@ class ShopLink:
     def identify(self, badge: str, sellers: SellerList) -> None:
         self._submit(lambda: self._identify(badge, sellers), lambda core: core.identified(None))
 
-    def _submit(self, task: Callable[[], None], lost: Callable[[Core], object]) -> None:
-        """Do it on the desk. Whatever happens, the core gets one answer: `lost`, if need be."""
+    def _submit(
+        self,
+        task: Callable[[], None],
+        lost: Callable[[Core], object],
+        pool: ThreadPoolExecutor | None = None,
+    ) -> None:
+        """Do it on the desk, or in another pool. Whatever happens, the core gets the answer that
+        it waits for: `lost`, if need be."""
 
         def guarded() -> None:
             try:
@@ -126,11 +141,13 @@ class ShopLink:
                 self._loop.post(lost)
 
         try:
-            self._desk.submit(guarded)
+            (pool or self._desk).submit(guarded)
         except RuntimeError:
             self._loop.post(lost)  # the desk is closed: the counter is stopping
 
     def _look_up(self, code: str) -> None:
+        if code != self._wanted:
+            return  # another code was scanned meanwhile: nobody waits for this one
         result: Order | OrderTrouble | ShopTrouble
         try:
             result = self._shop.order(code)

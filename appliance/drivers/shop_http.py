@@ -24,7 +24,7 @@ import httpx
 from appliance.domain.errors import Code, ConfigTrouble, ShopTrouble
 
 MOST_CALLS: Final = 8
-"""Calls at once. The counter makes four at most; more of them means that something is stuck."""
+"""Calls at once. The counter makes six at most; more of them means that something is stuck."""
 KEEP_IDLE_S: Final = 30.0
 """Shorter than the keep-alive of common servers (60 to 75 s), so that it is us who hang up."""
 CHUNK: Final = 65_536

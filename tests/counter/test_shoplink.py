@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from appliance.counter.clock import SystemClock
 from appliance.counter.journal import Journal, Reader
 from appliance.counter.shoplink import ShopLink
-from appliance.domain.errors import Code
+from appliance.domain.errors import Code, OrderTrouble
 from appliance.domain.facts import Draft, Fact, Kind
 from appliance.domain.order import Order
 from appliance.ports import (
@@ -145,3 +145,23 @@ def test_a_renewal_tells_the_core_nothing(tmp_path: Path) -> None:
         b.link.claim("H-2", "o-1042", "1", 600)
         until(lambda: b.core.all("claimed"), "answered")
         assert [arguments[0] for arguments in b.core.all("claimed")] == ["H-2"]
+
+
+def test_codes_that_the_shop_is_slow_about_hold_up_no_claim(tmp_path: Path) -> None:
+    with bench(tmp_path) as b:
+        go_on = threading.Event()
+
+        def slow(code: str) -> Order:
+            assert go_on.wait(10)
+            raise OrderTrouble(Code.ORDER_UNKNOWN)
+
+        b.shop.on_order = slow
+        b.link.start()
+        for number in range(50):
+            b.link.look_up(f"C{number}")
+        b.link.claim("H-1", "o-1042", "1", 600)
+        until(lambda: b.core.all("claimed"), "the claim is answered", 5)
+        go_on.set()
+        # The one that was scanned last is answered; those that nobody waits for are not asked.
+        until(lambda: ("C49",) in [told[:1] for told in b.core.all("looked_up")], "C49")
+        assert len([call for call in b.shop.calls if call.startswith("order")]) <= 3
