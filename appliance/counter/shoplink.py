@@ -70,6 +70,8 @@ class ShopLink:
         self._shop, self._loop, self._clock = shop, loop, clock
         self._reader, self._report = reader, report
         self._chance = chance or random.Random()  # noqa: S311 - jitter, no secret
+        self._parts: dict[str, Health] = {}
+        self._lock = threading.Lock()
         self._stop = threading.Event()
         self._news = threading.Event()
         self._desk = ThreadPoolExecutor(max_workers=2, thread_name_prefix="shop-desk")
@@ -197,35 +199,54 @@ class ShopLink:
                 run()
             except Exception:
                 log.exception("shop_link_failed")
-                self._loop.post(lambda core: core.device("shop", Health(Code.INTERNAL)))
+                self._say(threading.current_thread().name, Health(Code.INTERNAL))
                 self._stop.wait(LONGEST_WAIT_S)
+                self._say(threading.current_thread().name, WELL)
 
     def _poll(self) -> None:
-        backoff = Backoff(self._chance)
+        backoff, sellers_backoff = Backoff(self._chance), Backoff(self._chance)
         etag, sellers_at = "", float("-inf")
         while not self._stop.is_set():
+            asked_at, wait_s = self._clock.monotonic(), 0.0
+            found: ShopTrouble | None = None
             try:
-                asked_at = self._clock.monotonic()
                 # The first answer must not wait: the screen is empty until it is there.
                 snapshot = self._shop.snapshot(etag, WAIT_S if etag else 0)
-                if snapshot is None:
-                    # A shop that does not wait is asked once a second, not as fast as it answers.
-                    self._stop.wait(POLL_AT_MOST_EVERY_S - (self._clock.monotonic() - asked_at))
-                else:
+                if etag:
+                    # A shop that does not wait, or calls the same orders new ones each time, is
+                    # asked once a second, not as fast as it answers.
+                    wait_s = POLL_AT_MOST_EVERY_S - (self._clock.monotonic() - asked_at)
+                if snapshot is not None:
                     etag = snapshot.etag
                     self._loop.post(lambda core, found=snapshot: core.snapshot(found))  # type: ignore[misc]
-                if self._clock.monotonic() - sellers_at >= SELLERS_EVERY_S:
-                    sellers = self._shop.sellers()
-                    self._loop.post(lambda core, found=sellers: core.sellers(found))  # type: ignore[misc]
-                    sellers_at = self._clock.monotonic()
-                self._loop.post(lambda core: core.device("shop", WELL))
                 backoff.reset()
             except ShopTrouble as trouble:
-                if self._stop.is_set():
-                    return
-                health = Health(trouble.code, trouble.detail)
-                self._loop.post(lambda core, health=health: core.device("shop", health))  # type: ignore[misc]
-                self._stop.wait(backoff.next(trouble))
+                found, wait_s = trouble, backoff.next(trouble)
+            # Orders that cannot be read are no reason to let nobody sign in, nor vice versa.
+            is_talking = found is None or found.code is Code.SHOP_NONSENSE
+            if is_talking and self._clock.monotonic() >= sellers_at:
+                try:
+                    sellers = self._shop.sellers()
+                    self._loop.post(lambda core, found=sellers: core.sellers(found))  # type: ignore[misc]
+                    sellers_at = self._clock.monotonic() + SELLERS_EVERY_S
+                    sellers_backoff.reset()
+                    self._say("sellers", WELL)
+                except ShopTrouble as trouble:
+                    sellers_at = self._clock.monotonic() + sellers_backoff.next(trouble)
+                    self._say("sellers", Health(trouble.code, trouble.detail))
+            if not self._stop.is_set():
+                self._say("orders", Health(found.code, found.detail) if found else WELL)
+                self._stop.wait(wait_s)
+
+    def _say(self, part: str, health: Health) -> None:
+        """How one part of the link is; the shop is well on the screen when all of them are."""
+        with self._lock:
+            was = self._parts.get(part, WELL)
+            self._parts[part] = health
+            worst = next((each for each in self._parts.values() if not each.is_well), WELL)
+            if (was.code, was.detail) != (health.code, health.detail):
+                log.info("shop_link", part=part, code=health.code, detail=health.detail)
+            self._loop.post(lambda core: core.device("shop", worst))
 
     def _deliver(self) -> None:
         reader = self._reader()

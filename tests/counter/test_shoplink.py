@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from appliance.counter.clock import SystemClock
 from appliance.counter.journal import Journal, Reader
 from appliance.counter.shoplink import ShopLink
-from appliance.domain.errors import Code, OrderTrouble
+from appliance.domain.errors import Code, OrderTrouble, ShopTrouble
 from appliance.domain.facts import Draft, Fact, Kind
 from appliance.domain.order import Order
 from appliance.ports import (
@@ -165,3 +165,57 @@ def test_codes_that_the_shop_is_slow_about_hold_up_no_claim(tmp_path: Path) -> N
         # The one that was scanned last is answered; those that nobody waits for are not asked.
         until(lambda: ("C49",) in [told[:1] for told in b.core.all("looked_up")], "C49")
         assert len([call for call in b.shop.calls if call.startswith("order")]) <= 3
+
+
+def test_a_shop_whose_orders_are_new_ones_each_time_is_not_asked_without_end(
+    tmp_path: Path,
+) -> None:
+    with bench(tmp_path) as b:
+        numbers = iter(range(1_000_000))
+        b.shop.on_snapshot = lambda etag: Snapshot(f'"{next(numbers)}"', ())
+        b.link.start()
+        until(lambda: b.shop.calls.count("snapshot") == 3, "asked", 5)
+        assert not b.shop.stop.wait(0.5)
+        assert b.shop.calls.count("snapshot") == 3
+
+
+def test_sellers_are_fetched_although_the_orders_cannot_be_read(tmp_path: Path) -> None:
+    with bench(tmp_path) as b:
+
+        def unreadable(etag: str) -> Snapshot:
+            raise ShopTrouble(Code.SHOP_NONSENSE, "5000 orders")
+
+        b.shop.on_snapshot = unreadable
+        b.link.start()
+        until(lambda: b.core.all("sellers"), "the sellers are here", 5)
+        until(lambda: b.core.shop() is Code.SHOP_NONSENSE, "said so", 5)
+
+
+def test_orders_are_fetched_although_the_sellers_cannot_be_read(tmp_path: Path) -> None:
+    with bench(tmp_path) as b:
+
+        def unreadable() -> SellerList:
+            raise ShopTrouble(Code.SHOP_NONSENSE, "no sellers")
+
+        numbers = iter(range(1_000_000))
+        b.shop.on_snapshot = lambda etag: Snapshot(f'"{next(numbers)}"', ())
+        b.shop.on_sellers = unreadable
+        b.link.start()
+        until(lambda: b.shop.calls.count("sellers") == 3, "asked again", 10)
+        # At its own pace, whatever the sellers' back-off says.
+        assert len(b.core.all("snapshot")) >= 3
+        assert b.core.shop() is Code.SHOP_NONSENSE
+        b.shop.on_sellers = SellerList
+        until(lambda: b.core.shop() is None, "well again", 10)
+
+
+def test_a_shop_that_is_away_is_not_asked_for_its_sellers_as_well(tmp_path: Path) -> None:
+    with bench(tmp_path) as b:
+
+        def away(etag: str) -> Snapshot:
+            raise ShopTrouble(Code.SHOP_UNREACHABLE, "no answer")
+
+        b.shop.on_snapshot = away
+        b.link.start()
+        until(lambda: b.core.shop() is Code.SHOP_UNREACHABLE, "said so", 5)
+        assert "sellers" not in b.shop.calls
