@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
+
+from appliance.counter import shoplink
 from appliance.counter.clock import SystemClock
 from appliance.counter.journal import Journal, Reader
 from appliance.counter.shoplink import ShopLink
@@ -219,3 +222,57 @@ def test_a_shop_that_is_away_is_not_asked_for_its_sellers_as_well(tmp_path: Path
         b.link.start()
         until(lambda: b.core.shop() is Code.SHOP_UNREACHABLE, "said so", 5)
         assert "sellers" not in b.shop.calls
+
+
+def test_a_fact_that_the_shop_chokes_on_is_shown_and_holds_up_no_other(tmp_path: Path) -> None:
+    with bench(tmp_path) as b:
+        poison = threading.Event()
+        taken: list[str] = []
+
+        def deliver(facts: Sequence[Fact]) -> None:
+            names = [str(fact.body["order"]) for fact in facts]
+            if "bad" in names and not poison.is_set():
+                raise ShopTrouble(Code.SHOP_NONSENSE, "HTTP 400")
+            taken.extend(names)
+
+        b.shop.on_deliver = deliver
+        b.link.start()
+        b.facts("a", "bad", "c")
+        until(lambda: taken == ["a", "c"], "the others are there", 5)
+        until(lambda: b.core.shop() is Code.SHOP_NONSENSE, "said so", 5)
+        assert b.core.all("delivered") == []  # the cursor stays: nothing is given up
+        b.facts("d")
+        until(lambda: "d" in taken, "a later one as well", 10)
+        poison.set()
+        until(lambda: b.core.all("delivered") == [(4, 4)], "all are there", 20)
+        assert sorted(taken) == ["a", "bad", "c", "d"]
+        assert b.core.shop() is None
+
+
+def test_a_shop_that_answers_nonsense_to_every_fact_is_asked_little(tmp_path: Path) -> None:
+    with bench(tmp_path) as b:
+
+        def deliver(facts: Sequence[Fact]) -> None:
+            raise ShopTrouble(Code.SHOP_NONSENSE, "a page to log in")
+
+        b.shop.on_deliver = deliver
+        b.facts(*(f"o{number}" for number in range(60)))
+        b.link.start()
+        until(lambda: b.core.shop() is Code.SHOP_NONSENSE, "said so", 5)
+        assert b.shop.calls.count("deliver") == 3  # all, and two alone
+
+
+def test_health_is_posted_although_facts_are_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shoplink, "HEALTH_EVERY_S", 0.0)
+    with bench(tmp_path) as b:
+
+        def deliver(facts: Sequence[Fact]) -> None:
+            raise ShopTrouble(Code.SHOP_TOKEN, "HTTP 401")
+
+        b.shop.on_deliver = deliver
+        b.facts("a")
+        b.link.start()
+        until(lambda: b.shop.calls.count("health") > 1, "posted", 10)
+        until(lambda: b.core.shop() is Code.SHOP_TOKEN, "said so", 5)
