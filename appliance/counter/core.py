@@ -385,13 +385,13 @@ class Core:
         for handover_id in list(state.handovers):
             self.ledger.follow(handover_id)
         busy = state.focus is not None and state.focus.state is not ho.State.OPEN
-        if (
-            state.seller
-            and self.ledger.settings.sign_out_after_s
-            and now >= state.seller_until
-            and not busy
-        ):
-            self._sign_out("time")
+        if state.seller and not busy:
+            sellers = state.sellers.by_hash.values() if state.sellers else ()
+            if self.ledger.settings.sign_out_after_s and now >= state.seller_until:
+                self._sign_out("time")
+            elif state.seller not in sellers:
+                # Somebody who left must not decide on payments until an evening's sign-out.
+                self._sign_out("not among the shop's sellers")
         alone = now - self.ledger.placed_at
         if (
             state.focus

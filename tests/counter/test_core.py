@@ -24,6 +24,8 @@ from appliance.ports import (
     Declined,
     Health,
     Prompt,
+    Seller,
+    SellerList,
     Slip,
     Snapshot,
     Unknown,
@@ -771,3 +773,17 @@ def test_the_claim_is_renewed_as_long_as_the_payment_runs(counter: Bench) -> Non
     counter.clock.pass_(lease_s / 4)
     counter.core.tick()
     assert counter.hands.asked.count(renewed) == 1
+
+
+def test_a_seller_whom_the_shop_has_taken_off_the_list_is_signed_out(counter: Bench) -> None:
+    counter.sign_in()
+    counter.core.tick()
+    assert counter.screen().seller == Seller("s1", "Anna K.")
+    counter.to_charging()
+    counter.core.sellers(SellerList("s", 1, {"i": Seller("s2", "Boris M.")}))
+    counter.core.tick()
+    assert counter.screen().seller is not None  # whoever began a payment also ends it
+    counter.end(Declined(Code.PAYMENT_DECLINED))
+    counter.core.tick()
+    assert counter.screen().seller is None
+    assert counter.core.journal.newest(1)[0].kind is Kind.SIGNED_OUT
