@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -19,6 +20,8 @@ from typing import TYPE_CHECKING, Any, Final
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import ThreadWorker
+
+from appliance.domain.errors import ConfigTrouble
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -157,8 +160,24 @@ def web_settings(config: Config) -> WebSettings:
     )
 
 
+def _check_port(config: Config) -> None:
+    """gunicorn says "Connection in use" five times over, with no code and no cure."""
+    host, port = config.web.host, config.web.port
+    try:
+        socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
+        ).close()
+    except OSError as error:
+        raise ConfigTrouble(
+            [f"[web] port: {host}:{port} cannot be used ({error.strerror}); "
+             "end the program that has it, or write another port"]
+        ) from None  # fmt: skip
+
+
 def serve(config: Config, ready: Callable[[str], None]) -> None:
-    """Serve until stopped. ready: called in the worker with the address when it answers."""
+    """Serve until stopped. ready: called in the worker with the address when it answers. Raises
+    ConfigTrouble for a port that is taken."""
+    _check_port(config)
     # The master may have been started with SIGINT ignored (a shell's background job).
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.setdefault("PYTHONUNBUFFERED", "1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sqlite3
 from pathlib import Path
 
@@ -99,3 +100,22 @@ def test_the_doctor_finds_all_well_and_then_not(
         assert ill != well
         assert "scanner" in ill
         assert "shop" in ill
+
+
+def test_run_names_a_data_folder_that_cannot_be_used(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Rig(tmp_path) as rig:
+        rig.data.write_text("a file where the folder should be")
+        assert main(["run", "--config", str(rig.config_file)]) == 69
+    said = capsys.readouterr().err
+    assert said.startswith("K-JRN-02: ")
+    assert "data_dir" in said
+
+
+def test_run_names_a_port_that_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Rig(tmp_path) as rig, socket.create_server(("127.0.0.1", rig.port)):
+        assert main(["run", "--config", str(rig.config_file)]) == 78
+    said = capsys.readouterr().err
+    assert f"[web] port: 127.0.0.1:{rig.port} cannot be used" in said
+    assert "K-CFG-01" in said

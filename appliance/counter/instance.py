@@ -14,11 +14,18 @@ LOCK: Final = "kassa.lock"
 def lock(config: Config) -> IO[str]:
     """Be the only instance on this data folder, as long as the returned file is open.
 
-    Raises JournalTrouble(SECOND_INSTANCE) when another one is.
+    Raises JournalTrouble: SECOND_INSTANCE when another one is, DISK_FULL for a folder that cannot
+    be made or written.
     """
     folder = config.counter.data_dir
-    folder.mkdir(parents=True, exist_ok=True)
-    file = (folder / LOCK).open("a+")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / LOCK).open("a+")
+    except OSError as error:
+        raise JournalTrouble(
+            Code.DISK_FULL,
+            f"{error}; mend [counter] data_dir, or make the folder the kiosk's user's own",
+        ) from None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
