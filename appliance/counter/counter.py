@@ -23,6 +23,7 @@ from appliance.counter.clock import Clock, iso
 from appliance.counter.commands import Answer, Answered, Command
 from appliance.counter.core import Core
 from appliance.counter.journal import Reader, open_or_set_aside
+from appliance.counter.journal_file import JournalDamaged, put_aside
 from appliance.counter.metrics import Metrics
 from appliance.counter.screen import OutOfOrder, Page, Screen
 from appliance.counter.settings import Settings
@@ -259,6 +260,11 @@ class Counter:
         core = Core(journal, self._settings, self._clock, self)
         try:
             core.start()
+        except JournalDamaged as damage:
+            # What the checks of every start pass over, as they do not read the whole history.
+            # Trying again would find the same for ever.
+            journal.close()
+            return self._set_aside(damage)
         except JournalTrouble as trouble:
             log.warning("start_not_written", code=trouble.code, detail=trouble.detail)
             self._publish(self._out_of_order(self._screen.seq, trouble.code, trouble.detail))
@@ -280,6 +286,16 @@ class Counter:
         if self._scanner:
             self._scanner.start()
         return True
+
+    def _set_aside(self, damage: JournalDamaged) -> bool:
+        """Put the damaged journal away, and begin with a new one, which says so."""
+        try:
+            aside = put_aside(self._path, iso(self._clock.now()))
+        except JournalTrouble as trouble:
+            self._publish(self._out_of_order(self._screen.seq, trouble.code, trouble.detail))
+            return False
+        log.error("journal_set_aside", code=damage.code, file=aside.name, detail=damage.detail)
+        return self._begin()
 
     def _turn(self) -> None:
         """One event, or a tick when there is none."""

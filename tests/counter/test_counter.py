@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from appliance.counter.chain import TAIL_CHECKED_AT_START
 from appliance.counter.commands import Answer, Command
 from appliance.counter.counter import Counter
 from appliance.counter.screen import Action, HandOver, OrderPage, Page, Receipt
 from appliance.domain.errors import Code
-from appliance.domain.facts import Kind
+from appliance.domain.facts import Draft, Kind
 from appliance.simulators.escpos_printer import Fault as PrinterFault
 from appliance.simulators.shop import Fault as ShopFault
 from appliance.simulators.shop import ShopFaults
 from appliance.simulators.zvt_faults import AnswerFault, Faults
+from tests.counter.harness import bench
 from tests.rig import Rig, in_process, until
 
 
@@ -169,6 +171,29 @@ def test_a_damaged_journal_is_set_aside_and_said(rig: Rig) -> None:
         at(counter, Page.IDLE)
     kept = list(rig.data.glob("journal.damaged-*"))
     assert [file.read_bytes() for file in kept] == [b"this is no journal" * 100]
+
+
+def test_damage_that_only_the_replay_meets_is_set_aside_as_well(rig: Rig) -> None:
+    """In the receipt of goods that still wait: older than what each start checks."""
+    rig.data.mkdir()
+    with bench(rig.data) as old:
+        old.to_charging()
+        old.approve()
+        old.print_all()
+        for _ in range(TAIL_CHECKED_AT_START):
+            old.core.journal.append([Draft(Kind.SIGNED_OUT, "")])
+    file = rig.data / "journal.sqlite3"
+    sound = file.read_bytes()
+    assert sound.count(b'"what":"receipt"') == 1
+    damaged = sound.replace(b'"what":"receipt"', b'"what";"receipt"')
+    file.write_bytes(damaged)
+    with in_process(rig) as counter:
+        until(lambda: counter.screen().page is Page.OUT_OF_ORDER, "said so")
+        assert counter.health()["code"] == Code.JOURNAL_DAMAGED
+        assert do(counter, Action.CONFIRM) is Answer.DONE
+        at(counter, Page.IDLE)
+    (kept,) = rig.data.glob("journal.damaged-*.sqlite3")
+    assert b'"what";"receipt"' in kept.read_bytes()
 
 
 def test_two_counters_and_one_order(tmp_path: Path) -> None:
