@@ -86,6 +86,7 @@ class Counter:
         first = secrets.randbelow(FIRST_SEQ_BELOW)
         self._screen = self._out_of_order(first, Code.STARTING, "")
         self._epoch = first  # the seq at which what one may do last changed
+        self._fault: Code | None = None  # of the journal; a running payment keeps the screen
         self._core: Core | None = None
         self._ticked_at = clock.monotonic()
         self._written = 0  # the newest fact that the outbox was told of
@@ -130,9 +131,9 @@ class Counter:
         troubles = {d.name: str(d.health.code) for d in screen.devices if d.health.code}
         loop_age = now - self._ticked_at
         status = "degraded" if troubles or screen.attention else "ok"
-        if screen.page is Page.OUT_OF_ORDER or loop_age > 10 * TICK_S:
+        code = screen.body.code if isinstance(screen.body, OutOfOrder) else self._fault
+        if code or screen.page is Page.OUT_OF_ORDER or loop_age > 10 * TICK_S:
             status = "failing"
-        code = screen.body.code if isinstance(screen.body, OutOfOrder) else None
         return {
             "status": status,
             "code": str(code) if code else None,
@@ -388,6 +389,7 @@ class Counter:
 
     def _compose(self, core: Core) -> None:
         before = self._screen
+        self._fault = core.state.fault[0] if core.state.fault else None
         try:
             screen = core.screen(before.seq)
         except JournalTrouble as trouble:

@@ -199,6 +199,9 @@ class Ledger:
             self.fault(trouble)
             return
         if self.state.fault is not None:
+            # It may have lasted for less than a second: whoever tapped then must see why nothing
+            # came of it.
+            self.notice(*self.state.fault)
             self.state.fault = None
             log.info("journal_writable_again")
 

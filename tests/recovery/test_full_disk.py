@@ -39,6 +39,7 @@ def test_at_the_scan(tmp_path: Path) -> None:
             assert kiosk.health()["code"] == "K-JRN-02"
             assert kiosk.health()["status"] == "failing"
         kiosk.at("idle")
+        assert b"K-JRN-02" in kiosk.request("GET", "/screen")[1]  # why the scan did nothing
         rig.scanner.scan(CODE)
         kiosk.at("order")
         assert rig.facts()[-1].kind is Kind.OPENED
@@ -58,6 +59,10 @@ def test_between_the_tap_and_the_answer(tmp_path: Path) -> None:
             rig.terminal.tap()
             until(lambda: rig.bank.bookings(), "the bank booked it")
             until(lambda: not rig.terminal.state()["busy"], "the terminal is through with it")
+            # The payment keeps the screen; whoever watches the counter hears of the disk.
+            assert kiosk.page() in ("charging", "unknown")
+            until(lambda: kiosk.health()["code"] == "K-JRN-02", "said to whoever watches")
+            assert kiosk.health()["status"] == "failing"
         kiosk.at("order", "hand_over", "attention_item")
         assert (kiosk.page() == "hand_over") == (len(rig.bank.held()) == 1)
         assert kiosk.page() != "order" or rig.bank.held() == ()
