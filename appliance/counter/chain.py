@@ -116,6 +116,16 @@ def _is_linked(before: bytes, row: Row) -> bool:
 def verify(db: sqlite3.Connection, after: int | None, most: int) -> Iterator[Flaw]:
     """Each fact after this place (None: after the last pruned one) against the one before it, and
     the marks; with the whole journal also which subjects are open. At most `most` flaws."""
+    # One snapshot for all questions: a kiosk that writes between two of them is no flaw.
+    db.execute("BEGIN")
+    try:
+        yield from _verify(db, after, most)
+    finally:
+        if db.in_transaction:  # SQLite ends it by itself when it meets damage
+            db.execute("ROLLBACK")
+
+
+def _verify(db: sqlite3.Connection, after: int | None, most: int) -> Iterator[Flaw]:
     place, before = mark(db, "pruned")
     is_whole = after is None or after <= place
     if after is not None and not is_whole:

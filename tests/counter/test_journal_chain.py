@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from appliance.counter import chain, journal, journal_file
 from appliance.counter.chain import TAIL_CHECKED_AT_START, Flaw
-from appliance.counter.journal import Journal
+from appliance.counter.journal import Journal, Reader
 from appliance.counter.journal_file import JournalDamaged
-from appliance.domain.facts import Kind
+from appliance.domain.facts import Draft, Kind
 from tests.counter.journals import LATER, at_now, fill, handover, raw, scratch, verified
 
 # --- the chain ---------------------------------------------------------------------------------
@@ -178,3 +178,20 @@ def test_a_start_reads_no_more_with_a_longer_history(
     book.close()
     assert costs[0] > TAIL_CHECKED_AT_START  # it does look at the newest
     assert costs[0] == costs[1]
+
+
+def test_a_journal_that_is_written_meanwhile_is_not_taken_for_damaged(
+    path: Path, book: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(book, 3)
+
+    def slow_mark(db: sqlite3.Connection, name: str) -> tuple[int, bytes]:
+        if name == "outbox":  # asked for after the facts, before what is open
+            book.append([Draft(Kind.OPENED, f"H-{book.new_name()}", {"order": "o-9"})])
+        return chain_mark(db, name)
+
+    chain_mark = chain.mark
+    reader = Reader(path)
+    monkeypatch.setattr(chain, "mark", slow_mark)
+    assert reader.verify() == []
+    reader.close()
