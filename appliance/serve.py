@@ -169,7 +169,7 @@ def _check_port(config: Config) -> None:
         ).close()
     except OSError as error:
         raise ConfigTrouble(
-            [f"[web] port: {host}:{port} cannot be used ({error.strerror}); "
+            [f"[web] port: {host}:{port} cannot be used ({os.strerror(error.errno or 0)}); "
              "end the program that has it, or write another port"]
         ) from None  # fmt: skip
 

@@ -246,7 +246,8 @@ class ShopLink:
             self._parts[part] = health
             worst = next((each for each in self._parts.values() if not each.is_well), WELL)
             if (was.code, was.detail) != (health.code, health.detail):
-                log.info("shop_link", part=part, code=health.code, detail=health.detail)
+                say = log.info if health.is_well else log.warning
+                say("shop_link", part=part, code=health.code, detail=health.detail)
             self._loop.post(lambda core: core.device("shop", worst))
 
     def _deliver(self) -> None:

@@ -25,6 +25,7 @@ from appliance.protocols.wedge import LAYOUTS, Wedge
 
 log = structlog.get_logger()
 
+LOG_EVERY_S: Final = 5.0
 _READ_BYTES: Final = 4096
 _EV_SYN, _EV_KEY = 0, 1  # linux/input-event-codes.h
 _SYN_DROPPED: Final = 3
@@ -96,6 +97,8 @@ class _Reader:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._closed_in, self._closed_out = os.pipe()
+        self._refused = 0  # since it was logged last
+        self._log_again_at = float("-inf")
 
     def __del__(self) -> None:
         os.close(self._closed_in)
@@ -105,6 +108,19 @@ class _Reader:
         """Makes `run` return, now or as soon as it is called. Any thread; never raises."""
         # Written once and never read: it stays true. A pipe holds far more than it is closed.
         os.write(self._closed_out, b"!")
+
+    def _hand_over(self, scans: Iterable[Scan], scanned: Hear, refused: Hear) -> None:
+        for scan in scans:
+            if isinstance(scan, Scanned):
+                scanned(scan.text)
+                continue
+            self._refused += 1
+            if self._clock() >= self._log_again_at:
+                # A wrong baud rate refuses thousands a second, which would fill the disk.
+                log.warning("scan_refused", why=scan.why, since_last=self._refused)
+                self._refused = 0
+                self._log_again_at = self._clock() + LOG_EVERY_S
+            refused(scan.why)
 
     def _wait(self, descriptor: int, deadline: float | None) -> bool | None:
         """True: the device has something; False: the deadline has passed; None: closed."""
@@ -116,15 +132,6 @@ class _Reader:
             found for found, _ in poll.poll(None if left_s is None else math.ceil(left_s * 1000))
         }
         return None if self._closed_in in ready else bool(ready)
-
-
-def _hand_over(scans: Iterable[Scan], scanned: Hear, refused: Hear) -> None:
-    for scan in scans:
-        if isinstance(scan, Scanned):
-            scanned(scan.text)
-        else:
-            log.warning("scan_refused", why=scan.why)
-            refused(scan.why)
 
 
 def _gone(path: str, error: OSError) -> ScannerTrouble:
@@ -170,7 +177,7 @@ class EvdevScanner(_Reader):
         while (ready := self._wait(device.fd, wedge.deadline)) is not None:
             now = self._clock()
             if not ready:
-                _hand_over(wedge.idle(now), scanned, refused)
+                self._hand_over(wedge.idle(now), scanned, refused)
                 continue
             try:
                 events = list(device.read())
@@ -178,9 +185,9 @@ class EvdevScanner(_Reader):
                 continue
             for event in events:
                 if event.type == _EV_KEY:
-                    _hand_over(wedge.key(event.code, event.value, now), scanned, refused)
+                    self._hand_over(wedge.key(event.code, event.value, now), scanned, refused)
                 elif event.type == _EV_SYN and event.code == _SYN_DROPPED:
-                    _hand_over(wedge.lost(now), scanned, refused)
+                    self._hand_over(wedge.lost(now), scanned, refused)
 
 
 class SerialScanner(_Reader):
@@ -210,7 +217,7 @@ class SerialScanner(_Reader):
         lines = LineScan(ends=self._options.ends, gap_s=self._options.gap_s)
         while (ready := self._wait(descriptor, lines.deadline)) is not None:
             if not ready:
-                _hand_over(lines.idle(self._clock()), scanned, refused)
+                self._hand_over(lines.idle(self._clock()), scanned, refused)
                 continue
             try:
                 data = os.read(descriptor, _READ_BYTES)
@@ -219,4 +226,4 @@ class SerialScanner(_Reader):
             if not data:
                 # A tty that is readable and has nothing is one that was hung up.
                 raise OSError("hung up")
-            _hand_over(lines.feed(data, self._clock()), scanned, refused)
+            self._hand_over(lines.feed(data, self._clock()), scanned, refused)

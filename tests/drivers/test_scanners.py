@@ -2,6 +2,7 @@
 tests/contract/scanner.py."""
 
 import pytest
+from structlog.testing import capture_logs
 
 from appliance.domain.errors import Code, ConfigTrouble, ScannerTrouble
 from appliance.drivers.scanners import (
@@ -185,3 +186,16 @@ def test_what_the_listener_raises_is_not_swallowed(simulator):
     scanner = SerialScanner(SerialScannerOptions(path))
     with pytest.raises(Broken):
         scanner.run(scanned, pytest.fail, lambda: simulator.scan("A-1") or None)
+
+
+def test_noise_is_logged_once_in_a_while_not_line_by_line(tmp_path):
+    with ScannerSimulator(tmp_path / "scanner") as simulator, capture_logs() as logs:
+        scanner = SerialScanner(SerialScannerOptions(str(tmp_path / "scanner")))
+        running = Running(scanner)
+        assert running.next() == ("opened", "")
+        simulator.send(b"\x01\r" * 200)
+        for _ in range(200):
+            assert running.next() == ("refused", "control characters")
+        scanner.close()
+        running.end()
+    assert len([entry for entry in logs if entry["event"] == "scan_refused"]) == 1
