@@ -30,6 +30,7 @@ WAIT_S: Final = 25
 POLL_AT_MOST_EVERY_S: Final = 1.0
 SELLERS_EVERY_S: Final = 600.0
 HEALTH_EVERY_S: Final = 60.0
+LOOK_UPS: Final = 2  # at once
 BATCH: Final = 50
 LOOKED_AT: Final = 500  # facts read at once in search of some to deliver
 FIRST_WAIT_S: Final = 1.0
@@ -77,8 +78,11 @@ class ShopLink:
         self._news = threading.Event()
         self._desk = ThreadPoolExecutor(max_workers=2, thread_name_prefix="shop-desk")
         # Of their own: ten product codes scanned while the shop is slow must not hold up a claim.
-        self._look_ups = ThreadPoolExecutor(max_workers=2, thread_name_prefix="shop-look-up")
-        self._wanted = ""  # the code that was scanned last
+        self._look_ups = ThreadPoolExecutor(LOOK_UPS, thread_name_prefix="shop-look-up")
+        # Not `_lock`: that one is held while the loop is told, and the loop itself comes here.
+        self._look_up_lock = threading.Lock()
+        self._looking = 0  # how many of them are
+        self._wanted: str | None = None  # the code that was scanned last, until it is asked for
         self._threads = [
             threading.Thread(target=self._guard, args=(run,), name=name, daemon=True)
             for name, run in (("shop-poll", self._poll), ("shop-outbox", self._deliver))
@@ -105,13 +109,17 @@ class ShopLink:
     # --- on demand ----------------------------------------------------------------------------
 
     def look_up(self, code: str) -> None:
-        lost = ShopTrouble(Code.INTERNAL, "the program failed in the middle")
-        self._wanted = code
-        self._submit(
-            lambda: self._look_up(code),
-            lambda core: core.opening.looked_up(code, lost),
-            self._look_ups,
-        )
+        """Only the code that was scanned last is waited for, so that one scanned before it is
+        asked for only if there was a hand free at once."""
+        with self._look_up_lock:
+            self._wanted = code
+            if self._looking == LOOK_UPS:
+                return  # the first that is through comes back for it
+            self._looking += 1
+        try:
+            self._look_ups.submit(self._look_up_wanted)
+        except RuntimeError:
+            return  # the counter is stopping
 
     def claim(self, handover: str, order: str, version: str, lease_s: int) -> None:
         lost = ShopTrouble(Code.INTERNAL, "the program failed in the middle")
@@ -127,14 +135,25 @@ class ShopLink:
     def identify(self, badge: str, sellers: SellerList) -> None:
         self._submit(lambda: self._identify(badge, sellers), lambda core: core.identified(None))
 
-    def _submit(
-        self,
-        task: Callable[[], None],
-        lost: Callable[[Core], object],
-        pool: ThreadPoolExecutor | None = None,
-    ) -> None:
-        """Do it on the desk, or in another pool. Whatever happens, the core gets the answer that
-        it waits for: `lost`, if need be."""
+    def _look_up_wanted(self) -> None:
+        while True:
+            with self._look_up_lock:
+                code, self._wanted = self._wanted, None
+                if code is None or self._stop.is_set():
+                    self._looking -= 1
+                    return
+            try:
+                self._look_up(code)
+            except Exception:
+                log.exception("shop_look_up_failed")
+                self._lost(code)
+
+    def _lost(self, code: str) -> None:
+        lost = ShopTrouble(Code.INTERNAL, "the program failed in the middle")
+        self._loop.post(lambda core: core.opening.looked_up(code, lost))
+
+    def _submit(self, task: Callable[[], None], lost: Callable[[Core], object]) -> None:
+        """Do it on the desk. Whatever happens, the core gets one answer: `lost`, if need be."""
 
         def guarded() -> None:
             try:
@@ -144,13 +163,11 @@ class ShopLink:
                 self._loop.post(lost)
 
         try:
-            (pool or self._desk).submit(guarded)
+            self._desk.submit(guarded)
         except RuntimeError:
             self._loop.post(lost)  # the desk is closed: the counter is stopping
 
     def _look_up(self, code: str) -> None:
-        if code != self._wanted:
-            return  # another code was scanned meanwhile: nobody waits for this one
         result: Order | OrderTrouble | ShopTrouble
         try:
             result = self._shop.order(code)

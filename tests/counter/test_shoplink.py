@@ -276,3 +276,17 @@ def test_health_is_posted_although_facts_are_not_taken(
         b.link.start()
         until(lambda: b.shop.calls.count("health") > 1, "posted", 10)
         until(lambda: b.core.shop() is Code.SHOP_TOKEN, "said so", 5)
+
+
+def test_a_look_up_that_fails_is_answered_and_the_next_one_is_asked(tmp_path: Path) -> None:
+    with bench(tmp_path) as b:
+
+        def broken(code: str) -> Order:
+            raise ValueError(code)
+
+        b.shop.on_order = broken
+        b.link.start()
+        for code in ("C1", "C2", "C3"):
+            b.link.look_up(code)
+            until(lambda c=code: c in [told[0] for told in b.core.all("looked_up")], code, 5)  # type: ignore[misc]
+        assert {told[1].code for told in b.core.all("looked_up")} == {Code.INTERNAL}
