@@ -193,6 +193,11 @@ class ShopLink:
     def _renew(self, handover: str, order: str, version: str, lease_s: int) -> None:
         try:
             result = self._shop.claim(order, handover, version, lease_s)
+            fresh = result.order
+            if isinstance(result, ClaimRefused) and fresh is not None and fresh.version != version:
+                # The order was changed while the customer pays. What is charged is settled; that
+                # nobody else charges it holds for the new version as well.
+                result = self._shop.claim(order, handover, fresh.version, lease_s)
         except ShopTrouble as trouble:
             log.warning("claim_not_renewed", handover=handover, code=trouble.code)
             return

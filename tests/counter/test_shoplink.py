@@ -290,3 +290,22 @@ def test_a_look_up_that_fails_is_answered_and_the_next_one_is_asked(tmp_path: Pa
             b.link.look_up(code)
             until(lambda c=code: c in [told[0] for told in b.core.all("looked_up")], code, 5)  # type: ignore[misc]
         assert {told[1].code for told in b.core.all("looked_up")} == {Code.INTERNAL}
+
+
+def test_a_claim_is_renewed_although_the_order_was_changed(tmp_path: Path) -> None:
+    with bench(tmp_path) as b:
+        asked: list[str] = []
+
+        def claim(
+            order_id: str, claim_id: str, version: str, lease_s: int
+        ) -> Claimed | ClaimRefused:
+            asked.append(version)
+            fresh = order(version="2")
+            if version == "2":
+                return Claimed(fresh, lease_s)
+            return ClaimRefused(Code.ORDER_CHANGED, "changed", fresh)
+
+        b.shop.claim = claim  # type: ignore[method-assign]
+        b.link.start()
+        b.link.renew("H-1", "o-1042", "1", 600)
+        until(lambda: asked == ["1", "2"], "renewed", 5)
