@@ -40,6 +40,7 @@ class Charging:
         self._opening = opening
         self._prepared: tuple[str, pay.Baseline | TerminalTrouble | None] = ("", None)
         self._answer: tuple[str, Claimed | ClaimRefused | ShopTrouble] | None = None
+        self._granted_s = ledger.settings.lease_s  # by the newest claim
         ledger.on_query = self._query
 
     def charge(self, handover: ho.Handover) -> None:
@@ -81,6 +82,7 @@ class Charging:
             elif fresh.due != order.due or fresh.version != order.version:
                 code = Code.ORDER_CHANGED
             if code is None:
+                self._granted_s = result.lease_s
                 self.ledger.state.is_offline.discard(handover_id)
                 draft = self.ledger.draft(handover, Kind.CLAIMED, claim=handover_id)
             else:
@@ -158,7 +160,9 @@ class Charging:
         answer changes nothing any more; a shop that cannot be asked is asked again."""
         ledger, running = self.ledger, self.ledger.state.running()
         now, lease_s = ledger.clock.monotonic(), ledger.settings.lease_s
-        if running is not None and now - ledger.state.asked_at >= lease_s / RENEWALS_A_LEASE:
+        # A shop may grant less than it was asked for.
+        shortest_s = min(self._granted_s, lease_s)
+        if running is not None and now - ledger.state.asked_at >= shortest_s / RENEWALS_A_LEASE:
             ledger.state.asked_at = now
             order = running.order
             ledger.hands.renew(running.id, order.id, order.version, lease_s)

@@ -787,3 +787,14 @@ def test_a_seller_whom_the_shop_has_taken_off_the_list_is_signed_out(counter: Be
     counter.core.tick()
     assert counter.screen().seller is None
     assert counter.core.journal.newest(1)[0].kind is Kind.SIGNED_OUT
+
+
+def test_a_short_lease_is_renewed_the_sooner(counter: Bench) -> None:
+    counter.to_order()
+    counter.do(A.CONFIRM)
+    counter.claim_answer(Claimed(order(), 20))
+    counter.prepared(BASELINE)
+    for _ in range(20):
+        counter.clock.pass_(1)
+        counter.core.tick()
+    assert counter.hands.names().count("renew") == 4
