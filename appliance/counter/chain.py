@@ -44,11 +44,19 @@ def link(before: bytes, seq: int, row: Sequence[str]) -> bytes:
 
 
 def prove(db: sqlite3.Connection) -> None:
-    """See that the tables and columns are there: later on, a missing one is a mistake of ours.
-    Raises JournalDamaged."""
+    """See that the tables and columns are there, and that the triggers can be read: later on, a
+    missing one is a mistake of ours. Raises JournalDamaged."""
     try:
         for table, columns in _TABLES.items():
             db.execute(f"SELECT {columns} FROM {table} LIMIT 0")  # noqa: S608 - constants
+            # EXPLAIN compiles what a write would run, the triggers with it, and runs nothing.
+            questions = ", ".join("?" * (columns.count(",") + 1))
+            for write in (
+                f"INSERT INTO {table} VALUES ({questions})",  # noqa: S608 - constants
+                f"UPDATE {table} SET ({columns}) = ({questions})",  # noqa: S608 - constants
+                f"DELETE FROM {table}",  # noqa: S608 - constants
+            ):
+                db.execute(f"EXPLAIN {write}", [None] * write.count("?"))
     except sqlite3.OperationalError as error:
         raise JournalDamaged(str(error)) from error
 

@@ -423,3 +423,15 @@ def test_an_older_journal_is_brought_up_step_by_step(
         assert book._db.execute("SELECT count(*) FROM extra").fetchone()[0] == 0
         assert (book.last, book.verify()) == (60, [])
         book.close()
+
+
+def test_a_trigger_that_is_no_sql_any_more_is_damage(path: Path) -> None:
+    """One bit of it is enough: every fact would be refused, and the kiosk could not say why."""
+    book = Journal(path, at_now)
+    fill(book, 2)
+    book.close()
+    sound = path.read_bytes()
+    assert sound.count(b"NEW.seq <> 1") == 1
+    path.write_bytes(sound.replace(b"NEW.seq <> 1", b"NEW.weq <> 1"))
+    with pytest.raises(JournalDamaged, match="weq"):
+        Journal(path, at_now)
