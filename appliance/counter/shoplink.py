@@ -334,16 +334,20 @@ class ShopLink:
                 self._loop.ask(lambda core: core.fact_refused(fact, detail))
 
     def _one_by_one(self, facts: list[Fact]) -> None:
-        """Raises the trouble with the one that the shop chokes on, when the others are there."""
+        """Raises the trouble with the one that the shop chokes on, when the others are there. What
+        is about the same subject waits behind it: a story is told in its order."""
         stuck: ShopTrouble | None = None
+        waits = ""
         for fact in facts:
+            if fact.subject == waits:
+                continue
             try:
                 self._hand_over([fact])
                 self._ahead.add(fact.id)
             except ShopTrouble as trouble:
                 if stuck is not None or trouble.code is not Code.SHOP_NONSENSE:
                     raise  # a second one: it is the shop, not the fact
-                stuck = trouble
+                stuck, waits = trouble, fact.subject
         if stuck is not None:
             raise stuck
 
