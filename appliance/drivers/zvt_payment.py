@@ -8,7 +8,8 @@ The commit rule (PA00P015 2.2.8, 2.2.9) and where this driver stands:
 2. Approved is said only after result 00 *and* completion (06 0F): between the two the terminal may
    still reverse, because the commit point is the answer to the last print command.
 3. Declined is said only when the terminal says so: a result other than 00, a 06 1E without an
-   approved result before it, or a refusal of the command itself.
+   approved result before it, or a refusal of the command itself. What it says before it has
+   accepted the command (80 00) is about another one.
 4. Another amount or currency than asked is answered with an error, so that the terminal reverses
    it, and is Unknown until the last transaction shows what became of it.
 5. TLV 1F1F (the sync number of terminals that keep a booking in doubt) is never sent. Such a

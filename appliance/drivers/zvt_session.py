@@ -142,7 +142,7 @@ class Handler:
 @dataclass(frozen=True, slots=True)
 class Refused:
     """The terminal did not start the command. is_certain: the answer can only be to the one
-    copy that left."""
+    copy that left, and to nothing before it."""
 
     code: int
     is_certain: bool
@@ -156,6 +156,15 @@ class Silence:
 
 
 Ending = answers.Completion | answers.Failure | Refused | Silence
+_FromWithin = (
+    answers.StatusInformation
+    | answers.IntermediateStatus
+    | answers.PrintLine
+    | answers.PrintTextBlock
+    | answers.Completion
+    | answers.Failure
+)
+"""What a terminal says only while it is at a command, after 80 00."""
 
 
 class Dialogue:
@@ -182,6 +191,7 @@ class Dialogue:
         self._is_harmless = is_harmless
         self._abort_sent = False
         self._accepted = False
+        self._heard_another = False
 
     def run(self, command: commands.Command, end_at: float) -> Ending:
         """Raises LineLost, ZvtError, and whatever the handler raises.
@@ -194,6 +204,9 @@ class Dialogue:
         until = self._clock() + self._times.t3_s
         while True:
             message = self._session.receive(min(until, end_at), self._abort_is_due)
+            if self._is_anothers(message):
+                self._pass_over(message)
+                continue
             match message:
                 case None:
                     if self._abort_is_due():
@@ -209,22 +222,20 @@ class Dialogue:
                         until = self._clock() + t4_s
                 case answers.Refusal():
                     if not self._accepted:
-                        return Refused(message.code, self._session.copies == 1)
+                        is_certain = self._session.copies == 1 and not self._heard_another
+                        return Refused(message.code, is_certain)
                 case answers.IntermediateStatus():
-                    self._accepted = True
                     if message.timeout_min:
                         t4_s = message.timeout_min * 60.0
                     self._handler.progress(message)
                     self._session.send(answers.Accepted())
                     until = self._clock() + t4_s
                 case answers.StatusInformation():
-                    self._accepted = True
                     answer = self._handler.status(message)
                     if answer is not None:
                         self._session.send(answer)
                     until = self._clock() + t4_s
                 case answers.PrintLine() | answers.PrintTextBlock():
-                    self._accepted = True
                     if self._handler.print(message):
                         self._session.send(answers.Accepted())
                 case answers.Completion() | answers.Failure():
@@ -236,6 +247,20 @@ class Dialogue:
                 case _:
                     # What it asks for is not offered; it may go on without.
                     self._session.send(answers.Refusal(results.NOT_POSSIBLE))
+
+    def _is_anothers(self, message: messages.Message | None) -> bool:
+        """The terminal has not accepted this command yet, so this is the rest of another one's
+        dialogue, or is repeated because an acknowledgement got lost: it proves nothing here.
+        Where no money moves, a failure may stand in place of a refusal."""
+        if self._accepted or not isinstance(message, _FromWithin):
+            return False
+        return not (self._is_harmless and isinstance(message, answers.Failure))
+
+    def _pass_over(self, message: messages.Message | None) -> None:
+        """A result or a slip of that other dialogue is not for us to acknowledge."""
+        self._heard_another = True
+        if isinstance(message, answers.IntermediateStatus | answers.Completion | answers.Failure):
+            self._session.send(answers.Accepted())
 
     def _abort_is_due(self) -> bool:
         return (

@@ -130,6 +130,33 @@ def test_another_amount_is_given_back(other):
     assert heard.facts == []
 
 
+ANOTHERS = (answers.Failure(0x6C), status(0x6C), status(), DONE, answers.IntermediateStatus(0x04))
+
+
+@pytest.mark.parametrize("before", ANOTHERS)
+def test_what_comes_before_the_command_is_accepted_is_another_ones(before):
+    """A message of the payment before, repeated because its acknowledgement got lost."""
+    said = OK if isinstance(before, (answers.Failure, answers.Completion)) else None
+    said = OK if isinstance(before, answers.IntermediateStatus) else said
+    driver, line = scripted(*CONNECT, (PAY, before), (said, OK), *after(status(), DONE))
+    driver.connect()
+    heard = Recorder()
+    outcome = driver.authorise(Charge("p-1", AMOUNT, BASELINE), heard)
+    assert isinstance(outcome, Approved)
+    assert heard.facts == [outcome]
+    assert line.is_at_end
+
+
+@pytest.mark.parametrize("answer", [None, answers.Refusal(0x83)])
+def test_a_refusal_among_anothers_messages_is_not_certain(answer):
+    driver, line = scripted(*CONNECT, (PAY, answers.Failure(0x6C)), (OK, answer))
+    driver.connect()
+    heard = Recorder()
+    assert isinstance(driver.authorise(Charge("p-1", AMOUNT, BASELINE), heard), Unknown)
+    assert heard.facts == []
+    assert line.is_at_end
+
+
 def test_a_result_without_its_code_is_nonsense():
     _, outcome = authorise([(None, status(None))])
     assert isinstance(outcome, Unknown)
