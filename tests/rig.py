@@ -77,7 +77,8 @@ class Rig:
         self._trace = trace
         self.bank = Bank()
         attached = LineOptions(line, str(folder / "terminal") if line == "pty" else None)
-        options = SimulatorOptions(line=attached, **terminal)
+        used = {"receipt_no": 41, "trace_no": 41}  # of a new one nobody can tell all
+        options = SimulatorOptions(line=attached, **used | terminal)
         self.terminal = ZvtTerminalSimulator(options, bank=self.bank)
         self.printer = EscposPrinterSimulator(path=folder / "printer", profile="epson-tm-80")
         self.scanner = ScannerSimulator(folder / "scanner")

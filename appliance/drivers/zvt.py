@@ -193,9 +193,9 @@ class ZvtTerminal:
         """Ask for the last transaction, and remember it as the baseline."""
         last = self._questions.last(session)
         if isinstance(last, Nothing):
-            # The counters start at 1, so 0 is "certainly none yet"; None is "not told".
-            none_yet = None if last.code in results.PROVES_NOTHING else 0
-            self._baseline = Baseline(session.terminal_id, none_yet, none_yet)
+            # The standard has no code for "there is none yet", so this is never more than "not
+            # told": it may as well have one, and not be able to tell it now.
+            self._baseline = Baseline(session.terminal_id)
         else:
             terminal_id = last.terminal_id or session.terminal_id
             self._baseline = Baseline(terminal_id, last.receipt_no, last.trace_no)

@@ -253,7 +253,7 @@ def age(status: answers.StatusInformation, baseline: Baseline) -> Age:
             (status.receipt_no, baseline.receipt_no, _RECEIPTS),
             (status.trace_no, baseline.trace_no, _TRACES),
         )
-        if number is not None and before is not None
+        if number is not None and before  # the counters run from 1; 0 and None are "not told"
     ]
     if not steps or any(step is None for step in steps):
         return Age.UNCLEAR
@@ -272,7 +272,7 @@ def _steps(number: int, before: int, size: int) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
-    """The terminal has no last transaction. code: how it said so."""
+    """The terminal does not tell its last transaction; it may have none. code: how it said so."""
 
     code: int
 
@@ -281,11 +281,7 @@ def judge(
     last: answers.StatusInformation | Nothing, asked: Money, baseline: Baseline, terminal_id: str
 ) -> Outcome:
     """What the last transaction of a terminal that is known idle proves about a charge."""
-    had_none = baseline.receipt_no == 0 and baseline.trace_no == 0
     if isinstance(last, Nothing):
-        if had_none and last.code not in results.PROVES_NOTHING:
-            log.info("zvt.not_booked", why="the terminal has stored no transaction")
-            return Declined(Code.PAYMENT_DECLINED)
         return _unresolved("the terminal does not tell its last transaction")
     stated_id = last.terminal_id or terminal_id
     if baseline.terminal_id and stated_id != baseline.terminal_id:

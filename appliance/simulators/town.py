@@ -20,7 +20,6 @@ from appliance.domain.errors import Bug
 from appliance.domain.money import CURRENCIES, Money
 from appliance.domain.order import Order
 from appliance.protocols.shopapi import order_from_json
-from appliance.protocols.zvt.answers import StatusInformation
 from appliance.simulators.bank import Bank
 from appliance.simulators.escpos_printer import EscposPrinterSimulator
 from appliance.simulators.escpos_printer import Fault as PrinterFault
@@ -106,23 +105,6 @@ class TerminalView:
     slips: tuple[tuple[str, ...], ...]
 
 
-class _UsedTerminal(ZvtTerminalSimulator):
-    """One that has taken a payment before. Of a new one nobody can say what became of its first."""
-
-    def __init__(
-        self, options: SimulatorOptions, *, bank: Bank, on_change: Callable[[], None]
-    ) -> None:
-        super().__init__(options, bank=bank, on_change=on_change)
-        self._last = StatusInformation(
-            result=0,
-            amount=1,
-            currency=options.currency,
-            receipt_no=options.receipt_no,
-            trace_no=options.trace_no,
-            terminal_id=options.terminal_id,
-        )
-
-
 class Town:
     """`start` it, or use it as a context manager; once. Any thread may call what is between.
 
@@ -151,7 +133,7 @@ class Town:
         self.shop.on_change = self.touch
         self.network: Relay | None = None
         receipt_no = self._last_receipt()
-        self.terminal = _UsedTerminal(
+        self.terminal = ZvtTerminalSimulator(
             SimulatorOptions(
                 line=LineOptions(path=str(devices / "terminal")),
                 currency=self.currency.numeric,

@@ -31,7 +31,8 @@ class SimulatorOptions:
     "auto-reverse" or "keep". after_reversal: what it remembers then as its last transaction: the
     same with a result ("declined"), the reversal with its own numbers ("reversal"), or the one
     before ("nothing"). auto: "approve" taps by itself after auto_delay_s. receipt_no, trace_no: of
-    the last transaction before the first. decline_ends: "completion" or "abort". All times in
+    the last transaction before the first; 0 for a new terminal, of which nobody can say what became
+    of its first payment. decline_ends: "completion" or "abort". All times in
     seconds."""
 
     line: LineOptions = field(default_factory=LineOptions)
@@ -90,7 +91,7 @@ class PaymentMachine(Machine):
         self._text_blocks = False
         self._receipt_no = self.options.receipt_no
         self._trace_no = self.options.trace_no
-        self._last: answers.StatusInformation | None = None
+        self._last = _earlier(self.options) if self.options.receipt_no else None
         self._last_slips: list[Slip] = []
         self._before: answers.StatusInformation | None = None
         self._pending: Booking | None = None  # booked, and not yet committed
@@ -336,6 +337,18 @@ class PaymentMachine(Machine):
             trace_no=self._trace_no,
             original_trace_no=status.trace_no,
         )
+
+
+def _earlier(options: SimulatorOptions) -> answers.StatusInformation:
+    """What a terminal that was used before has stored."""
+    return answers.StatusInformation(
+        result=0,
+        amount=1,
+        currency=options.currency,
+        receipt_no=options.receipt_no,
+        trace_no=options.trace_no,
+        terminal_id=options.terminal_id,
+    )
 
 
 def money(amount: int) -> str:

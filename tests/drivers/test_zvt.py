@@ -338,8 +338,8 @@ U = Code.PAYMENT_UNRESOLVED
         (status(receipt_no=7, trace_no=80), BASELINE, U),
         (status(receipt_no=None, trace_no=None), BASELINE, U),
         (status(), Baseline(TID), U),  # what was before is not known
-        (status(receipt_no=1, trace_no=1), Baseline(TID, 0, 0), None),
-        (answers.Refusal(0x66), Baseline(TID, 0, 0), Code.PAYMENT_DECLINED),
+        (status(receipt_no=1, trace_no=1), Baseline(TID, 0, 0), U),
+        (answers.Refusal(0x66), Baseline(TID, 0, 0), U),  # no code means "there is none"
         (answers.Refusal(0x66), Baseline(TID), U),
         (answers.Refusal(0x66), BASELINE, U),
         (answers.Refusal(0x83), Baseline(TID), U),
@@ -467,8 +467,24 @@ def test_a_terminal_without_transactions_has_no_baseline_numbers():
     ask = [(ASK_LAST, answers.Failure(0x66)), (OK, None)]
     driver, line = scripted(*unknown, *register, *STATE, *ask)
     driver.connect()
-    assert driver.baseline() == Baseline(TID, 0, 0)
+    assert driver.baseline() == Baseline(TID)
     assert line.is_at_end
+
+
+@pytest.mark.parametrize("code", [0x64, 0x66, 0x7D, 0xA3, 0xCC])
+def test_a_terminal_that_cannot_tell_its_last_transaction_now_may_have_one(code):
+    """An older booking of the same amount is not this charge, and a refusal is not "none"."""
+    register = [(REGISTER, OK), (None, REGISTERED), (OK, None)]
+    refused = [*STATE, *register, *STATE, (ASK_LAST, answers.Refusal(code))]
+    older = [*STATE, *register, (ASK_LAST, OK), (None, status()), (OK, DONE), (OK, None)]
+    for then in (older, [*STATE, *register, (ASK_LAST, answers.Refusal(code))]):
+        driver, line = scripted(*refused, *then, idle_wait_s=0.0)
+        driver.connect()
+        charge = Charge("p-1", AMOUNT, driver.baseline())
+        outcome = driver.last_transaction(charge, Recorder())
+        assert isinstance(outcome, Unknown)
+        assert outcome.code is U
+        assert line.is_at_end
 
 
 @pytest.mark.parametrize(
@@ -692,11 +708,12 @@ def test_the_first_payment_of_a_new_terminal():
         driver = ZvtTerminal(ZvtOptions(simulator.address, times=Times(t4_s=2.0)))
         driver.connect()
         charge = Charge("p-1", AMOUNT, driver.baseline())
-        assert charge.baseline == Baseline(TID, 0, 0)
-        # Nothing left, nothing stored: certainly not booked.
-        assert isinstance(driver.last_transaction(charge, Recorder()), Declined)
+        assert charge.baseline == Baseline(TID)
+        # Nobody can say of a new terminal what became of a first payment that got lost.
+        assert isinstance(driver.last_transaction(charge, Recorder()), Unknown)
         assert isinstance(driver.authorise(charge, Recorder()), Approved)
-        # Something is stored where certainly nothing was: it is this one.
-        outcome = driver.last_transaction(charge, Recorder())
-        assert isinstance(outcome, Approved)
+        assert isinstance(driver.last_transaction(charge, Recorder()), Unknown)
+        # From the first one on it is known.
+        charge = Charge("p-2", AMOUNT, driver.baseline())
+        assert isinstance(driver.last_transaction(charge, Recorder()), Declined)
         driver.close()

@@ -91,10 +91,6 @@ _STATES: Final[dict[int, str]] = {
     0xDC: "card inserted",
 }
 
-PROVES_NOTHING: Final = frozenset({0x6B, 0x83, 0x9A, 0xA5, 0xB1, 0xFB, 0xFC, 0xFF})
-"""Refusals of a Repeat Receipt that do not mean "there is none": the terminal may not know the
-command, may not allow it, or may not be able to read what it has stored."""
-
 INTERMEDIATE: Final[dict[int, str]] = {
     0x00: "confirm the amount",
     0x01: "see the PIN pad",
