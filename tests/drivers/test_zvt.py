@@ -261,6 +261,22 @@ def test_a_slip_is_bounded():
     assert [len(lines) for _, lines in heard.slips] == [300]
 
 
+def test_a_stray_message_between_two_payments_is_thrown_away_at_once():
+    """The late answer to an abort, for example."""
+    stray = answers.Refusal(0x83)
+    first = after(status(0x6C), DONE)[:-1]
+    driver, line = scripted(
+        *CONNECT, (PAY, OK), *first, (OK, stray), (PAY, OK), *after(status(), DONE)
+    )
+    driver.connect()
+    before = line.clock()
+    outcomes = [
+        driver.authorise(Charge(number, AMOUNT, BASELINE), Recorder()) for number in ("p-1", "p-2")
+    ]
+    assert [type(outcome) for outcome in outcomes] == [Declined, Approved]
+    assert line.clock() == before
+
+
 # --- silence
 
 
