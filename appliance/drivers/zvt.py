@@ -267,6 +267,8 @@ class ZvtTerminal:
         log.info("zvt.outcome", payment=payment_id, outcome=type(outcome).__name__)
         if isinstance(outcome, Declined) and outcome.code is Code.TERMINAL_SETUP:
             self._drop()  # it may have lost its registration: `check` registers it again
+        elif dialogue.is_abort_unanswered:
+            self._drop()  # a late refusal of the abort would be taken for the next command's
         elif not isinstance(outcome, Unknown):
             self._come_to_rest(session)
             is_charge = isinstance(command, commands.Authorization)

@@ -190,6 +190,8 @@ class Dialogue:
         self._handler = handler
         self._abort_wanted = abort_wanted
         self._is_harmless = is_harmless
+        self.is_abort_unanswered = False
+        """An answer is still due, and may come at any time."""
         self._abort_sent = False
         self._accepted = False
         self._heard_another = False
@@ -211,20 +213,20 @@ class Dialogue:
             match message:
                 case None:
                     if self._abort_is_due():
-                        self._abort_sent = True
+                        self._abort_sent = self.is_abort_unanswered = True
                         self._session.send(commands.AbortCommand())
                     elif not self._session.is_taken and self._clock() < end_at:
                         until = self._clock() + self._times.t3_s  # it runs from the ACK on
                     elif self._clock() >= min(until, end_at):
                         return Silence(self._accepted)
+                case answers.Accepted() | answers.Refusal() if self._accepted:
+                    self.is_abort_unanswered = False
                 case answers.Accepted():
-                    if not self._accepted:  # later ones answer the abort
-                        self._accepted = True
-                        until = self._clock() + t4_s
+                    self._accepted = True
+                    until = self._clock() + t4_s
                 case answers.Refusal():
-                    if not self._accepted:
-                        is_certain = self._session.copies == 1 and not self._heard_another
-                        return Refused(message.code, is_certain)
+                    is_certain = self._session.copies == 1 and not self._heard_another
+                    return Refused(message.code, is_certain)
                 case answers.IntermediateStatus():
                     if message.timeout_min:
                         t4_s = message.timeout_min * 60.0

@@ -277,6 +277,44 @@ def test_a_stray_message_between_two_payments_is_thrown_away_at_once():
     assert line.clock() == before
 
 
+class Stopping(Recorder):
+    """A seller who stops the charge at the customer's first prompt."""
+
+    def __init__(self, driver):
+        super().__init__()
+        self.driver = driver
+
+    def prompt(self, prompt, text):
+        super().prompt(prompt, text)
+        self.driver.abort()
+
+
+ABORT = commands.AbortCommand()
+STOPPED = [(PAY, OK), (None, answers.IntermediateStatus(0x0A)), (OK, None)]
+
+
+@pytest.mark.parametrize("answer", [OK, answers.Refusal(0x83)])
+def test_an_abort_that_was_answered_leaves_a_clean_line(answer):
+    driver, line = scripted(*CONNECT, *STOPPED, (ABORT, answer), *after(status(0x6C), DONE))
+    driver.connect()
+    heard = Stopping(driver)
+    assert isinstance(driver.authorise(Charge("p-1", AMOUNT, BASELINE), heard), Declined)
+    assert driver.baseline()
+    assert line.is_at_end
+
+
+def test_an_abort_that_was_not_answered_leaves_none():
+    """Its late refusal would be taken for the next charge's, which then runs unheard."""
+    first = [*STOPPED, (ABORT, status(0x6C)), (OK, DONE), (OK, None)]
+    late = [(PAY, answers.Refusal(0x83)), (None, OK), *after(status(), DONE)]
+    driver, _ = scripted(*CONNECT, *first, *late)
+    driver.connect()
+    heard = Stopping(driver)
+    assert isinstance(driver.authorise(Charge("p-1", AMOUNT, BASELINE), heard), Declined)
+    with pytest.raises(TerminalTrouble):  # it opens the line anew first
+        driver.authorise(Charge("p-2", AMOUNT, BASELINE), Recorder())
+
+
 # --- silence
 
 
