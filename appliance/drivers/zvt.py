@@ -132,6 +132,7 @@ class ZvtTerminal:
             self.connect()  # a line that was lost while idle may be back already
             return WELL
         if state in results.BUSY_STATES:
+            self._baseline = None  # somebody else's transaction is about to become the last one
             return Health(Code.TERMINAL_BUSY, results.state_text(state))
         if state != results.READY:
             return Health(Code.TERMINAL_SETUP, results.state_text(state))
@@ -298,10 +299,11 @@ class ZvtTerminal:
     ) -> None:
         """Keep the baseline true, or forget it: `check` asks the terminal then."""
         before = self._baseline
-        if before is None or (status is None and is_charge):
+        is_busy = isinstance(outcome, Declined) and outcome.code is Code.TERMINAL_BUSY
+        if not is_charge or is_busy:
+            self._baseline = None  # other commands may renumber, and so may other tills
             return
-        if status is None or not is_charge:
-            self._baseline = None  # other commands may renumber
+        if before is None or status is None:
             return
         terminal_id = status.terminal_id or before.terminal_id
         receipt_no, trace_no = status.receipt_no, status.trace_no

@@ -515,6 +515,33 @@ def test_health_of_a_registered_terminal(state, code):
     assert driver.check().code is code
 
 
+@pytest.mark.parametrize(
+    "turns",
+    [
+        [(ASK_STATE, OK), (None, BUSY), (OK, None)],
+        [(ASK_STATE, answers.Refusal(0x9C))],
+        [(PAY, answers.Refusal(0x9C))],
+        [(PAY, OK), *after(status(0x9C), DONE)],
+    ],
+)
+def test_a_terminal_that_is_busy_with_somebody_elses_transaction_is_asked_anew(turns):
+    """That transaction may have this charge's amount, and must not pass for it."""
+    register = [(REGISTER, OK), (None, REGISTERED), (OK, None)]
+    learn = [(ASK_LAST, OK), (None, status()), (OK, DONE), (OK, None)]
+    driver, line = scripted(*CONNECT, *turns, *STATE, *register, *STATE, *learn)
+    driver.connect()
+    if turns[0][0] is PAY:
+        outcome = driver.authorise(Charge("p-1", AMOUNT, BASELINE), Recorder())
+        assert outcome == Declined(Code.TERMINAL_BUSY)
+    else:
+        assert driver.check().code is Code.TERMINAL_BUSY
+    with pytest.raises(TerminalTrouble):
+        driver.baseline()
+    assert driver.check().is_well
+    assert driver.baseline() == Baseline(TID, 8, 80)
+    assert line.is_at_end
+
+
 def test_a_terminal_without_transactions_has_no_baseline_numbers():
     register = [(REGISTER, OK), (None, REGISTERED), (OK, None)]
     unknown = [(ASK_STATE, answers.Refusal(0x6B))]  # not registered: so what
