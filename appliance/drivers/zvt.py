@@ -97,6 +97,7 @@ class ZvtTerminal:
         self._questions = Questions(options.password, self._currency.numeric, options.times, clock)
         self._session: Session | None = None
         self._baseline: Baseline | None = None  # None: to be asked for before the next charge
+        self._known: tuple[Baseline, answers.StatusInformation] | None = None
         self._abort_at: float | None = None
         self._printed: tuple[str, frozenset[Slip]] = ("", frozenset())
 
@@ -200,6 +201,8 @@ class ZvtTerminal:
         else:
             terminal_id = last.terminal_id or session.terminal_id
             self._baseline = Baseline(terminal_id, last.receipt_no, last.trace_no)
+            if self._known is None or self._known[0] != self._baseline:
+                self._known = (self._baseline, last)
         return last
 
     # --- money
@@ -314,18 +317,23 @@ class ZvtTerminal:
             self._baseline = None
             return
         self._baseline = Baseline(terminal_id, receipt_no, trace_no)
+        if isinstance(outcome, Approved) or self._baseline != before:
+            self._known = (self._baseline, status)
 
     # --- recovery
 
     def last_transaction(self, charge: Charge, observer: TerminalObserver) -> Outcome:
         self._drop()  # what came before belongs to a dialogue that is over
+        before = None
+        if self._known is not None and self._known[0] == charge.baseline:
+            before = self._known[1]
         try:
             session, last = self._wait_idle(self._clock() + self._options.idle_wait_s)
         except CannotTell as trouble:
             return Unknown(Code.PAYMENT_UNRESOLVED, trouble.detail)
         except TerminalTrouble as trouble:
             return Unknown(Code.PAYMENT_UNKNOWN, f"not known to be idle: {trouble.detail}")
-        outcome = judge(last, charge.amount, charge.baseline, session.terminal_id)
+        outcome = judge(last, charge.amount, charge.baseline, session.terminal_id, before)
         log.info("zvt.recovered", payment=charge.payment_id, outcome=type(outcome).__name__)
         if isinstance(outcome, Approved):
             observer.answered(outcome)

@@ -264,6 +264,19 @@ def age(status: answers.StatusInformation, baseline: Baseline) -> Age:
     return Age.NEXT if 1 in steps else Age.NEWER
 
 
+def is_another(last: answers.StatusInformation, before: answers.StatusInformation) -> bool:
+    """Two transactions under one number: some terminals begin anew after an end of day, which
+    they may have done by themselves over night."""
+    pairs = (
+        (last.amount, before.amount),
+        (last.date, before.date),
+        (last.time, before.time),
+    )
+    return any(
+        one != other for one, other in pairs if one not in (None, "") and other not in (None, "")
+    )
+
+
 def _steps(number: int, before: int, size: int) -> int | None:
     """How many transactions later; None for one that is older."""
     steps = (number - before) % size
@@ -278,9 +291,16 @@ class Nothing:
 
 
 def judge(
-    last: answers.StatusInformation | Nothing, asked: Money, baseline: Baseline, terminal_id: str
+    last: answers.StatusInformation | Nothing,
+    asked: Money,
+    baseline: Baseline,
+    terminal_id: str,
+    before: answers.StatusInformation | None = None,
 ) -> Outcome:
-    """What the last transaction of a terminal that is known idle proves about a charge."""
+    """What the last transaction of a terminal that is known idle proves about a charge.
+
+    before: the transaction that the baseline's numbers were of, where it is still remembered.
+    """
     if isinstance(last, Nothing):
         return _unresolved("the terminal does not tell its last transaction")
     stated_id = last.terminal_id or terminal_id
@@ -290,6 +310,8 @@ def judge(
         case Age.UNCLEAR:
             return _unresolved("the transaction's numbers tell nothing")
         case Age.SAME:
+            if before is not None and is_another(last, before):
+                return _unresolved("the last transaction's number has been used before")
             log.info("zvt.not_booked", why="the last transaction is the one before")
             return Declined(Code.PAYMENT_DECLINED)
         case Age.NEXT | Age.NEWER as how:

@@ -1,5 +1,6 @@
 """The driver in dialogues that are written down word for word, and in those with a terminal."""
 
+import dataclasses
 import errno
 import itertools
 import json
@@ -422,6 +423,39 @@ def test_it_waits_until_the_terminal_is_idle():
     assert isinstance(outcome, Declined)
     assert line.is_at_end
     assert line.clock() == 2.0
+
+
+@pytest.mark.parametrize(
+    ("other", "proves"),
+    [({}, Declined), ({"date": "0602"}, Unknown), ({"amount": AMOUNT.amount}, Unknown)],
+)
+def test_a_number_that_was_used_before_does_not_prove_that_nothing_was_booked(other, proves):
+    """Numbers that begin anew with each end of day, and one payment a day."""
+    yesterday = status(receipt_no=1, trace_no=None, amount=500, date="0601", time="120000")
+    register = [(REGISTER, OK), (None, REGISTERED), (OK, None)]
+    learn = [(ASK_LAST, OK), (None, yesterday), (OK, DONE), (OK, None)]
+    today = dataclasses.replace(yesterday, **other)
+    ask = [*STATE, *register, (ASK_LAST, OK), (None, today), (OK, DONE), (OK, None)]
+    driver, line = scripted(*STATE, *register, *STATE, *learn, *ask, *ask, idle_wait_s=0.0)
+    driver.connect()
+    charge = Charge("p-1", AMOUNT, driver.baseline())
+    for _ in range(2):  # asking again proves no more
+        outcome = driver.last_transaction(charge, Recorder())
+        assert isinstance(outcome, proves)
+        assert outcome.code is (Code.PAYMENT_DECLINED if proves is Declined else U)
+    assert line.is_at_end
+
+
+def test_a_number_that_this_till_has_used_twice():
+    register = [(REGISTER, OK), (None, REGISTERED), (OK, None)]
+    again = status(receipt_no=7, trace_no=79)  # as LAST, which was of another amount
+    ask = [*STATE, *register, (ASK_LAST, OK), (None, again), (OK, DONE), (OK, None)]
+    driver, line = scripted(*CONNECT, (PAY, OK), *after(again, DONE), *ask, idle_wait_s=0.0)
+    driver.connect()
+    assert isinstance(driver.authorise(Charge("p-1", AMOUNT, BASELINE), Recorder()), Approved)
+    charge = Charge("p-2", AMOUNT, driver.baseline())
+    assert isinstance(driver.last_transaction(charge, Recorder()), Declined)
+    assert line.is_at_end
 
 
 def test_a_terminal_that_cannot_say_whether_it_is_idle_needs_a_person():
