@@ -168,6 +168,8 @@ class PaymentHandler(Handler):
         self.answer = status
         if result != results.OK:
             self._observer.answered(self._declined(result, status.text))
+        elif self._asked is not None and status.amount is None and status.undecoded:
+            raise ZvtError("an approval whose amount cannot be read")
         elif self._asked is not None and not is_what_was_asked(status, self._asked):
             log.error("zvt.other_amount", stated=status.amount, currency=status.currency)
             self._is_other_amount = True

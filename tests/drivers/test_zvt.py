@@ -158,6 +158,25 @@ def test_a_refusal_among_anothers_messages_is_not_certain(answer):
     assert line.is_at_end
 
 
+class Raw:
+    def __init__(self, text):
+        self.raw = bytes.fromhex(text)
+
+    def encode(self):
+        return self.raw
+
+
+def test_an_amount_behind_an_unknown_field_is_not_taken_for_granted():
+    """Not acknowledged, and not the amount asked for: it may be another one."""
+    hidden = Raw("04 0F 0D 27 00 47 F0 F1 04 00 00 00 00 00 01 00")
+    heard = Recorder()
+    _, outcome = authorise([(None, hidden)], heard)
+    assert isinstance(outcome, Unknown)
+    assert heard.facts == []
+    _, outcome = authorise(after(Raw("04 0F 09 27 00 04 00 00 00 00 12 34"), DONE))
+    assert isinstance(outcome, Approved)
+
+
 def test_a_result_without_its_code_is_nonsense():
     _, outcome = authorise([(None, status(None))])
     assert isinstance(outcome, Unknown)

@@ -39,6 +39,7 @@ class StatusInformation:
 
     amount: minor units. currency: ISO 4217 number. time, date: HHMMSS, MMDD as stated.
     A receipt or trace number of 0 means that the terminal counts none: it is given as None.
+    undecoded: so many bytes may hold whatever is missing, see bmp.Fields.
     """
 
     result: int | None = None
@@ -60,6 +61,7 @@ class StatusInformation:
     payment_type: int | None = None
     totals: bytes = b""
     tlv: tuple[tlv.Tlv, ...] = ()
+    undecoded: int = 0
 
     def encode(self) -> bytes:
         values: list[tuple[int, bytes | None]] = [
@@ -112,6 +114,7 @@ class StatusInformation:
             payment_type=fields.byte(bmp.PAYMENT_TYPE),
             totals=fields.get(bmp.TOTALS) or b"",
             tlv=fields.container(),
+            undecoded=fields.undecoded,
         )
 
 

@@ -76,11 +76,14 @@ _TABLE: Final[dict[int, int | Size]] = {
     0x3D: 3,  # password
     CURRENCY: 2,
     TOTALS: Size.LLL,
+    **dict.fromkeys((0x70, 0x71), 4),  # an image to display: 70 to 75
+    **dict.fromkeys(range(0x72, 0x76), 1),
     RECEIPT: 2,
     TURNOVER: 3,
     CARD_TYPE: 1,
     CARD_NAME: Size.LL,
     0x8C: 1,  # card type of the network operator
+    0x92: Size.LLL,  # chip data of an offline payment
     0x9A: Size.LLL,  # GeldKarte records
     0xA0: 1,  # result code of the authorisation system
     0xA7: Size.LL,  # chip data
@@ -104,7 +107,7 @@ _TABLE: Final[dict[int, int | Size]] = {
     0xFC: 1,
     0xFD: 1,
 }
-_SECRET: Final = frozenset({0x23, 0x24, 0x2D, 0x2E, 0x3A, 0x3D, 0x9A, 0xA7, 0xAF, 0xD1})
+_SECRET: Final = frozenset({0x23, 0x24, 0x2D, 0x2E, 0x3A, 0x3D, 0x92, 0x9A, 0xA7, 0xAF, 0xD1})
 """Card and key data that a till has no use for: blanked unread."""
 _CHARACTERS: Final = frozenset(
     {TEXT, CARD_NAME, *range(0xE1, 0xE9), *range(DISPLAY_LINE_1, DISPLAY_LINE_8 + 1)}

@@ -151,6 +151,13 @@ def test_what_stands_before_an_unknown_field_is_certain():
     assert fields.byte(bmp.CARD_TYPE) is None
 
 
+@pytest.mark.parametrize("field", ["92 F0 F0 F2 AA BB", "70 00000001", "75 03"])
+def test_fields_that_a_till_has_no_use_for_hide_none_behind_them(field):
+    fields = bmp.decode(bytes.fromhex(f"27 00 {field} 04 00 00 00 00 12 34"))
+    assert fields.decimal(bmp.AMOUNT) == 1234
+    assert b"\xaa\xbb" not in fields.values.values()
+
+
 def test_numbers():
     fields = bmp.decode(bytes.fromhex("0B0000EE 29280048 69".replace(" ", "")))
     assert fields.digits(bmp.TERMINAL_ID) == "28004869"
