@@ -177,6 +177,15 @@ def test_an_amount_behind_an_unknown_field_is_not_taken_for_granted():
     assert isinstance(outcome, Approved)
 
 
+@pytest.mark.parametrize("odd", ["04FF 02 0A FF", "04FF 03 0A 00 06", "04FF 06 0A 00 06 02 24 80"])
+def test_a_progress_message_that_cannot_be_read_ends_no_payment(odd):
+    heard = Recorder()
+    line = [(None, Raw("04FF 01 0A")), (OK, Raw(odd)), (OK, status()), (OK, DONE), (OK, None)]
+    _, outcome = authorise(line, heard)
+    assert isinstance(outcome, Approved)
+    assert [prompt for prompt, _ in heard.prompts] == [Prompt.CARD] * 2
+
+
 def test_a_result_without_its_code_is_nonsense():
     _, outcome = authorise([(None, status(None))])
     assert isinstance(outcome, Unknown)

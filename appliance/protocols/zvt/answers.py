@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final, Self
@@ -113,9 +114,17 @@ class StatusInformation:
             date=fields.digits(bmp.DATE),
             payment_type=fields.byte(bmp.PAYMENT_TYPE),
             totals=fields.get(bmp.TOTALS) or b"",
-            tlv=fields.container(),
+            tlv=_objects(fields),
             undecoded=fields.undecoded,
         )
+
+
+def _objects(fields: bmp.Fields) -> tuple[tlv.Tlv, ...]:
+    """What a result adds in BMP 06. Of a vendor's that cannot be read the till needs nothing."""
+    try:
+        return fields.container()
+    except ZvtError:
+        return ()
 
 
 def _byte(value: int | None) -> bytes | None:
@@ -166,9 +175,14 @@ class IntermediateStatus:
     def decode(cls, data: bytes) -> Self:
         if not data:
             raise ZvtError("an intermediate status without its status")
-        timeout = bmp.from_bcd(data[1:2]) if len(data) > 1 else None
-        texts = tlv.find(bmp.decode(data[2:]).container(), tlv.DISPLAY_TEXTS)
-        return cls(data[0], timeout, _lines(texts))
+        # It only tells how far the terminal is: what it adds, and cannot be read, is left out.
+        timeout: int | None = None
+        lines: tuple[str, ...] = ()
+        with contextlib.suppress(ZvtError):
+            timeout = bmp.from_bcd(data[1:2])
+        with contextlib.suppress(ZvtError):
+            lines = _lines(tlv.find(bmp.decode(data[2:]).container(), tlv.DISPLAY_TEXTS))
+        return cls(data[0], timeout, lines)
 
 
 def _lines(texts: tlv.Tlv | None) -> tuple[str, ...]:

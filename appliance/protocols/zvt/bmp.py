@@ -181,8 +181,15 @@ def _mask_value(number: int, value: bytes) -> bytes:
     if number in _CHARACTERS:
         return pan.mask_characters(value)
     if number == CONTAINER:
-        return tlv.mask(value)
+        return _mask_container(value)
     return value
+
+
+def _mask_container(value: bytes) -> bytes:
+    try:
+        return tlv.mask(value)
+    except ZvtError:
+        return b"\xee" * len(value)  # it cannot be read, and so neither can a card number in it
 
 
 def encode(fields: Iterable[tuple[int, bytes]]) -> bytes:

@@ -72,7 +72,7 @@ def _redact_data(apdu: Apdu) -> bytes:
         case (0x04, 0x0F) | (0x06, 0x01) | (0x06, 0xD3) | (0x06, 0xE0):
             return bmp.mask(data)
         case (0x04, 0xFF):
-            return data[:2] + bmp.mask(data[2:])
+            return data[:2] + _mask_or_blank(data[2:])
         case (0x06, 0xD1):  # the attribute byte may look like a digit
             return data[:1] + pan.mask_characters(data[1:])
         case (0x06, 0x0F):
@@ -81,6 +81,13 @@ def _redact_data(apdu: Apdu) -> bytes:
             return data[:2] + _blank(data[2:])
         case _:
             return _blank(data)
+
+
+def _mask_or_blank(data: bytes) -> bytes:
+    try:
+        return bmp.mask(data)
+    except ZvtError:
+        return _blank(data)
 
 
 def _blank(data: bytes) -> bytes:

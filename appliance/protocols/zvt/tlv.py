@@ -23,6 +23,7 @@ MESSAGE_ID: Final = 0x1F73
 DEEPEST: Final = 8
 _TEXTS: Final = frozenset({TEXT_LINE, 0x44})  # 44: the card application's label
 _LARGEST_TAG_BYTES: Final = 3
+_PADDING: Final = 0x00  # allowed between objects (ISO 7816-4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,8 @@ def _walk(data: bytes) -> Iterator[tuple[int, int, int]]:
     while at < len(data):
         tag = data[at]
         at += 1
+        if tag == _PADDING:
+            continue
         if tag & 0x1F == 0x1F:  # more tag bytes follow, the last one without its top bit
             for _ in range(_LARGEST_TAG_BYTES - 1):
                 if at >= len(data):

@@ -84,6 +84,13 @@ def test_unknown_tags_are_kept_and_unfold():
     assert tlv.find(objects, 0x01) is None
 
 
+def test_padding_between_objects():
+    assert tlv.decode(bytes.fromhex("0000 410107 00 420000")) == (
+        tlv.Tlv(0x41, b"\x07"),
+        tlv.Tlv(0x42, b""),
+    )
+
+
 def test_a_tag_that_only_looks_constructed_is_masked_as_a_value():
     data = tlv.encode((tlv.Tlv(0x2F, b"\xff4111111111111111"),))
     assert tlv.mask(data) == tlv.encode((tlv.Tlv(0x2F, b"\xff411111******1111"),))

@@ -127,6 +127,16 @@ def test_an_approval_without_amount_and_with_a_trace_number_of_zero():
     assert status.tlv[1].children()[1].value == b"Debit Mastercard"
 
 
+@pytest.mark.parametrize("container", ["1F", "41 05 31", "5F 81", "45 80", "41 01 00 DF"])
+def test_a_result_with_a_container_that_cannot_be_read(container):
+    """The result itself is sound; a card number in the rest is blanked with it."""
+    data = bytes.fromhex(container) + b"4111111111111111"
+    raw = Apdu(0x04, 0x0F, b"\x27\x00\x06" + bytes((len(data),)) + data + b"\x87\x00\x08").encode()
+    status = decode(raw.hex())
+    assert (status.result, status.receipt_no, status.tlv) == (0, 8, ())
+    assert b"4111111111111111" not in messages.redact(raw)
+
+
 def test_an_authorisation_attribute_that_is_binary():
     status = decode("04 0F 0B 27 00 3B 00 01 02 03 04 05 06 07")
     assert status.authorisation == "0001020304050607"
@@ -173,6 +183,8 @@ def test_lines_to_print(attribute, text, is_last, blank_lines):
         ("06 0F 00", answers.Completion()),
         ("04 FF 01 0A", answers.IntermediateStatus(0x0A)),
         ("04 FF 02 0A 03", answers.IntermediateStatus(0x0A, 3)),
+        ("04 FF 02 0A FF", answers.IntermediateStatus(0x0A)),
+        ("04 FF 04 0A 05 06 01", answers.IntermediateStatus(0x0A, 5)),
         ("04 01 00", answers.Unhandled(0x04, 0x01)),
         ("06 E4 00", answers.Unhandled(0x06, 0xE4)),
         ("05 01 00", commands.StatusEnquiry()),
@@ -188,7 +200,6 @@ def test_short_messages(raw, message):
         "80 01 00",
         "06 1E 00",
         "04 FF 00",
-        "04 FF 02 0A FF",
         "06 D1 00",
         "06 D3 00",
         "06 00 00",
@@ -278,6 +289,11 @@ def test_secrets_stay_out_of_repr_and_trace():
         assert "987654" not in messages.redact(command.encode()).hex()
     for short in ("06 00 01 98", "06 20 01 98", "06 50 02 98 76"):
         assert "98" not in messages.redact(bytes.fromhex(short)).hex()
+
+
+def test_a_progress_message_that_cannot_be_read_keeps_its_status_in_the_trace():
+    raw = bytes.fromhex("04FF070A053CF0F53431")
+    assert messages.redact(raw) == bytes.fromhex("04FF070A05EEEEEEEEEE")
 
 
 def test_what_is_no_apdu_leaves_no_trace():
