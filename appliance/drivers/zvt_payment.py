@@ -157,9 +157,9 @@ class PaymentHandler(Handler):
         self._observer.prompt(_PROMPTS.get(status.status, Prompt.OTHER), words)
 
     def status(self, status: answers.StatusInformation) -> answers.Accepted | answers.Refusal:
-        if status == self.answer:
-            return self._reply  # the same again: an answer got lost
         result = self._result(status)
+        if self.answer is not None and self._is_the_same(status, self.answer):
+            return self._reply  # an answer got lost, or it says more of the same booking
         if self.answer is not None:
             # Two different results for one command. Should the second be a second booking, the
             # terminal takes it back; what holds in the end is asked for afterwards.
@@ -177,6 +177,15 @@ class PaymentHandler(Handler):
         else:
             self._observer.answered(Approved(self._card(status)))
         return self._reply
+
+    def _is_the_same(
+        self, status: answers.StatusInformation, answer: answers.StatusInformation
+    ) -> bool:
+        if self._asked is None:  # an end of day may state its totals one after the other
+            return self._result(status) == self._result(answer)
+        return status == answer or (
+            _booking(status) == _booking(answer) and _booking(status)[:2] != (None, None)
+        )
 
     def _result(self, status: answers.StatusInformation) -> int:
         if status.result is not None:
@@ -218,7 +227,7 @@ class PaymentHandler(Handler):
         result = self._result(self.answer)
         if result != results.OK:
             return self._declined(result, self.answer.text)
-        if isinstance(ending, answers.Failure):
+        if isinstance(ending, answers.Failure) or ending.result() not in (None, results.OK):
             return _unknown("the terminal broke off after an approval")
         return Approved(self._card(self.answer))
 
@@ -232,6 +241,18 @@ class PaymentHandler(Handler):
 
 def _unknown(reason: str) -> Unknown:
     return Unknown(Code.PAYMENT_UNKNOWN, reason)
+
+
+def _booking(status: answers.StatusInformation) -> tuple[object, ...]:
+    """What two statements about one and the same booking have in common."""
+    return (
+        status.receipt_no,
+        status.trace_no,
+        status.result,
+        status.amount,
+        status.currency,
+        status.terminal_id,
+    )
 
 
 class Age(Enum):

@@ -100,6 +100,11 @@ def authorise(turns, heard=None, baseline=None):
         ((answers.PrintLine(0x81, "end"), DONE), Unknown, Code.PAYMENT_UNKNOWN),
         ((status(), answers.Failure(0xCC)), Unknown, Code.PAYMENT_UNKNOWN),
         ((status(), status(0x05), DONE), Unknown, Code.PAYMENT_UNKNOWN),
+        ((status(), answers.Completion(b"\x27\x6c")), Unknown, Code.PAYMENT_UNKNOWN),
+        ((status(), answers.Completion(b"\x27\x00")), Approved, None),
+        ((status(), answers.Completion(b"\x04\x00")), Approved, None),
+        # The same booking, told twice; the terminal must not take it back for that.
+        ((status(time="120000"), status(time="120001"), DONE), Approved, None),
         ((answers.IntermediateStatus(0x0A), status(), DONE), Approved, None),
     ],
 )

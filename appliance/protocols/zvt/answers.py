@@ -283,6 +283,13 @@ class Completion:
         except ZvtError:
             return cls()  # what it adds cannot be read; that the command has ended is certain
 
+    def result(self) -> int | None:
+        """The result that it states of the command; most state none."""
+        try:
+            return bmp.decode(self.data).byte(bmp.RESULT)
+        except ZvtError:
+            return None
+
     def registered(self) -> tuple[int, str, int | None]:
         """After a registration: (status byte, TID, currency). Raises ZvtError."""
         fields = bmp.decode(self.data)

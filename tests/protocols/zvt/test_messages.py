@@ -253,6 +253,15 @@ def test_a_registrations_completion():
     assert decode("06 0F 07 19 06 29 52 52 31 21").registered() == (6, "52523121", None)
 
 
+@pytest.mark.parametrize(
+    ("data", "result"), [("", None), ("27 6C", 0x6C), ("06 03 41 01 00 27 00", 0), ("04 00", None)]
+)
+def test_the_result_that_a_completion_may_state(data, result):
+    raw = bytes.fromhex(data)
+    assert decode(f"06 0F {len(raw):02X} {data}").result() == result
+    assert answers.Completion(raw).result() == result
+
+
 def test_a_completion_that_cannot_be_read_is_still_one():
     assert decode("06 0F 02 04 00") == answers.Completion()
 
