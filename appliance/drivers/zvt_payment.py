@@ -223,6 +223,9 @@ class PaymentHandler(Handler):
         if self.answer is None:
             if isinstance(ending, answers.Failure) and ending.code != results.OK:
                 return self._declined(ending.code, "")
+            if self._asked is None and isinstance(ending, answers.Completion):
+                # Of a day without transactions there are no totals to state.
+                return Approved(self._card(answers.StatusInformation()))
             return _unknown("the terminal ended without a result")
         result = self._result(self.answer)
         if result != results.OK:
@@ -239,10 +242,6 @@ class PaymentHandler(Handler):
         return Declined(results.result_code(result), text)
 
 
-def _unknown(reason: str) -> Unknown:
-    return Unknown(Code.PAYMENT_UNKNOWN, reason)
-
-
 def _booking(status: answers.StatusInformation) -> tuple[object, ...]:
     """What two statements about one and the same booking have in common."""
     return (
@@ -253,6 +252,10 @@ def _booking(status: answers.StatusInformation) -> tuple[object, ...]:
         status.currency,
         status.terminal_id,
     )
+
+
+def _unknown(reason: str) -> Unknown:
+    return Unknown(Code.PAYMENT_UNKNOWN, reason)
 
 
 class Age(Enum):

@@ -728,6 +728,23 @@ def test_reversal_refund_and_end_of_day(tmp_path, line):
         assert number == simulator.state()["receipt_no"]
 
 
+@pytest.mark.parametrize(
+    ("words", "proves"),
+    [
+        ((DONE,), Approved),  # nothing was booked that day
+        ((answers.PrintLine(0x81, "no transactions"), DONE), Approved),
+        ((answers.StatusInformation(totals=bytes(3)), status(amount=5), DONE), Approved),
+        ((status(), status(0x77), DONE), Unknown),
+        ((answers.Failure(0x77),), Declined),
+    ],
+)
+def test_ends_of_day(words, proves):
+    driver, line = scripted(*CONNECT, (commands.EndOfDay("000000"), OK), *after(*words))
+    driver.connect()
+    assert isinstance(driver.end_of_day(Recorder()), proves)
+    assert line.is_at_end
+
+
 # --- cards, traces, lines
 
 
