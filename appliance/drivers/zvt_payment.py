@@ -105,6 +105,8 @@ class Slips:
             self._take(part.lines, kind, ends=part.ends)
 
     def _take(self, lines: list[str] | tuple[str, ...], kind: Slip | None, *, ends: bool) -> None:
+        if kind is not None and self._kind not in (None, kind):
+            self.end()  # the other slip had no end mark
         self._lines += lines[: LONGEST_SLIP - len(self._lines)]
         self._kind = kind or self._kind
         if ends:

@@ -279,12 +279,16 @@ def test_slips_in_blocks():
         answers.PrintTextBlock(("c",), answers.Receipt.CUSTOMER),
         answers.PrintTextBlock(("d",), answers.Receipt.ADMIN),
         answers.PrintTextBlock(("",)),
+        answers.PrintTextBlock(("e",), answers.Receipt.MERCHANT, ends=False),
+        answers.PrintTextBlock(("f",), answers.Receipt.CUSTOMER, ends=False),
     ]
     authorise(after(status(), *blocks, DONE), heard)
     assert heard.slips == [
         (Slip.MERCHANT, ["a", "b"]),
         (Slip.CUSTOMER, ["c"]),
         (Slip.MERCHANT, ["d"]),
+        (Slip.MERCHANT, ["e"]),
+        (Slip.CUSTOMER, ["f"]),
     ]
 
 
