@@ -8,10 +8,12 @@ thread; only `wake` may be called by others.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import select
 import socket
+import struct
 import termios
 import threading
 import time
@@ -26,6 +28,7 @@ from appliance.domain.errors import ConfigTrouble, KassaError
 Clock = Callable[[], float]
 
 LARGEST_READ: Final = 4096
+_RESET: Final = struct.pack("ii", 1, 0)  # linger: on, for no time
 _TCP = re.compile(r"tcp:(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:]+)):([0-9]{1,5})\Z")
 
 
@@ -53,7 +56,7 @@ class Line(Protocol):
         """Make a running or the next `read` return. Any thread; never raises."""
 
     def close(self) -> None:
-        """Never raises."""
+        """Over TCP, what the far end has not taken yet is not sent any more. Never raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +224,15 @@ class _TcpLine(_FdLine):
 
     def close(self) -> None:
         super().close()
+        self._forget_unsent()
         self._socket.close()
+
+    def _forget_unsent(self) -> None:
+        """Else the kernel goes on sending for minutes after the close, and a charge would start
+        when nobody listens any more."""
+        with contextlib.suppress(OSError, ValueError):  # ValueError: it was closed before
+            if any(fcntl.ioctl(self._socket, termios.TIOCOUTQ, bytes(4))):
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
 
 
 def _open_tcp(host: str, port: int, until: float, clock: Clock) -> Line:

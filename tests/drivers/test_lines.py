@@ -1,5 +1,6 @@
 """Lines: deadlines, loss, waking, over a real pty and real TCP."""
 
+import contextlib
 import os
 import pty
 import socket
@@ -184,3 +185,19 @@ def test_lines_that_cannot_be_opened(tmp_path):
     ):
         with pytest.raises(LineLost):
             open_line(address, time.monotonic() + 1.0)
+
+
+@pytest.mark.parametrize("far", [TcpEnd], indirect=True)
+def test_what_was_not_taken_is_not_delivered_after_the_line_is_given_up(far):
+    """A charge that was stuck on its way must not start when nobody listens any more."""
+    line = open_line(far.address, time.monotonic() + WAIT_S)
+    far.accept()
+    with pytest.raises(LineLost) as caught:
+        line.write(bytes(16 * 1024 * 1024), time.monotonic() + 0.2)
+    line.close()
+    far.peer.settimeout(WAIT_S)
+    received = 0
+    with contextlib.suppress(ConnectionError):
+        while data := far.receive():
+            received += len(data)
+    assert received < caught.value.written
