@@ -354,6 +354,8 @@ def _judge_newer(
     *,
     is_next: bool,
 ) -> Outcome:
+    if last.totals:  # a day's total may be this very amount
+        return _unresolved("the last transaction is an end of day")
     if last.result is None:
         return _unresolved("the transaction has no result")
     if last.result != results.OK:

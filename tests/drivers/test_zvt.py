@@ -425,6 +425,7 @@ U = Code.PAYMENT_UNRESOLVED
         (status(currency=756), BASELINE, U),
         (status(terminal_id="11111111"), BASELINE, U),
         (status(None), BASELINE, U),
+        (status(receipt_no=None, totals=bytes(53)), BASELINE, U),  # an end of day meanwhile
         (status(receipt_no=6, trace_no=78), BASELINE, U),
         (status(receipt_no=8, trace_no=79), BASELINE, U),  # the counters disagree
         (status(receipt_no=7, trace_no=80), BASELINE, U),
