@@ -496,6 +496,17 @@ def test_a_number_that_this_till_has_used_twice():
     assert line.is_at_end
 
 
+@pytest.mark.parametrize("state", [0x9C, 0x9D, 0xDC, 0xE0, 0xE1])
+def test_not_every_terminal_that_answers_is_idle(state):
+    """A card half out of the reader, for example: its payment may not have come to an end."""
+    turns = [(ASK_STATE, OK), (None, answers.Completion.of_status(state)), (OK, None)]
+    register = [(REGISTER, OK), (None, REGISTERED), (OK, None)]
+    driver, _ = scripted(*turns, *register, *LEARN, idle_wait_s=0.0)
+    outcome = driver.last_transaction(Charge("p-1", AMOUNT, BASELINE), Recorder())
+    assert isinstance(outcome, Unknown)
+    assert outcome.code is Code.PAYMENT_UNKNOWN  # worth asking again
+
+
 def test_a_terminal_that_cannot_say_whether_it_is_idle_needs_a_person():
     driver, _ = scripted((ASK_STATE, answers.Refusal(0x83)))
     outcome = driver.last_transaction(Charge("p-1", AMOUNT, BASELINE), Recorder())
@@ -573,7 +584,12 @@ def test_connecting_to_a_terminal_that_is_not_well(turns, code):
 
 @pytest.mark.parametrize(
     ("state", "code"),
-    [(0x51, Code.TERMINAL_SETUP), (0x62, Code.TERMINAL_SETUP), (0xDC, Code.TERMINAL_BUSY)],
+    [
+        (0x51, Code.TERMINAL_SETUP),
+        (0x62, Code.TERMINAL_SETUP),
+        (0xDC, Code.TERMINAL_BUSY),
+        (0xE1, Code.TERMINAL_BUSY),
+    ],
 )
 def test_health_of_a_registered_terminal(state, code):
     ill = [(ASK_STATE, OK), (None, answers.Completion.of_status(state, "1.2")), (OK, None)]

@@ -81,14 +81,20 @@ _CODES: Final[dict[int, Code]] = {
 }
 
 READY: Final = 0x00
-BUSY_STATES: Final = frozenset({0x9C, 0xA0, 0xDC})
+BUSY_STATES: Final = frozenset({0x9C, 0x9D, 0xA0, 0xDC, 0xE0, 0xE1})
 """Terminal states, and refusals, in which a transaction may still be running."""
 _STATES: Final[dict[int, str]] = {
     0x00: "ready",
     0x51: "initialisation needed",
     0x62: "date or time wrong",
     0x9C: "busy",
+    0x9D: "partial issue of goods",
+    0xCC: "printer not ready",
     0xDC: "card inserted",
+    0xDF: "out of order",
+    0xE0: "remote maintenance",
+    0xE1: "card not completely removed",
+    0xF0: "end of day needed",
 }
 
 INTERMEDIATE: Final[dict[int, str]] = {
