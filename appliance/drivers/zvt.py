@@ -19,7 +19,7 @@ from appliance.domain.money import CURRENCIES, Money
 from appliance.domain.payment import Baseline, Card
 from appliance.drivers.lines import Clock, Line, LineLost, SerialSettings, check_address, open_line
 from appliance.drivers.zvt_payment import Nothing, PaymentHandler, Slips, judge
-from appliance.drivers.zvt_questions import CannotTell, Questions
+from appliance.drivers.zvt_questions import CannotTell, Idle, Questions
 from appliance.drivers.zvt_session import Dialogue, Session, Times
 from appliance.drivers.zvt_trace import Trace
 from appliance.ports import (
@@ -127,11 +127,14 @@ class ZvtTerminal:
             return Health(trouble.code, trouble.detail)
 
     def _check_idle(self, session: Session) -> Health:
+        idle = Idle()
         try:
-            state = self._guard(lambda: self._questions.state(session))
+            state = self._guard(lambda: self._questions.state(session, idle))
         except TerminalTrouble:
             self.connect()  # a line that was lost while idle may be back already
             return WELL
+        if idle.has_done_something:
+            self._baseline = None  # an end of day may have begun the numbers anew
         if state in results.BUSY_STATES:
             self._baseline = None  # somebody else's transaction is about to become the last one
             return Health(Code.TERMINAL_BUSY, results.state_text(state))

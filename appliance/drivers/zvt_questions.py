@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
+
+import structlog
 
 from appliance.domain.errors import Bug, Code, TerminalTrouble
 from appliance.drivers.lines import Clock, LineLost
@@ -20,6 +22,8 @@ from appliance.drivers.zvt_session import (
 from appliance.protocols.zvt import answers, commands, results
 from appliance.protocols.zvt.errors import ZvtError
 
+log = structlog.get_logger()
+
 CONFIG: Final = (
     commands.Config.TILL_PRINTS_PAYMENTS
     | commands.Config.TILL_PRINTS_ADMIN
@@ -28,12 +32,37 @@ CONFIG: Final = (
     | commands.Config.PRINT_LINES
 )
 _LAST_STATUS: Final = commands.RepeatService.SEND_STATUS | commands.RepeatService.DO_NOT_PRINT
+_EVENTS: Final = frozenset({0x05, 0x06, 0x0F, 0x45, 0x46, 0x4F})
+"""Intermediate states: it reverses, it sends stored bookings, it makes an end of day."""
 _NOT_REGISTERED: Final = 0x6B
 _UNKNOWN_COMMAND: Final = frozenset({0x83, 0x9A, 0xA5})
 
 
 class CannotTell(TerminalTrouble):
     """The terminal does not know the question whether it is idle; asking again cannot help."""
+
+
+class Idle(Handler):
+    """Listens to a terminal that nobody pays at. It may use a status enquiry for what it has to
+    do by itself, an end of day for example (PA00P015, 2.55). Slips of that are acknowledged, or
+    it would wait for ever; nobody here prints them."""
+
+    def __init__(self) -> None:
+        self.has_done_something = False
+        """Its last transaction and its numbers may be others now."""
+
+    def status(self, status: answers.StatusInformation) -> None:
+        self.has_done_something = True
+
+    def progress(self, status: answers.IntermediateStatus) -> None:
+        if status.status in _EVENTS:
+            self.has_done_something = True
+
+    def print(self, part: answers.PrintLine | answers.PrintTextBlock) -> bool:
+        if not self.has_done_something:
+            log.warning("zvt.slip_of_its_own")
+        self.has_done_something = True
+        return True
 
 
 class _Query(Handler):
@@ -67,15 +96,16 @@ class Questions:
     clock: Clock
 
     def _ask(self, session: Session, command: commands.Command, handler: Handler) -> Ending:
-        dialogue = Dialogue(session, self.times, self.clock, handler, is_harmless=True)
-        ending = dialogue.run(command, self.clock() + self.times.query_s)
+        times = replace(self.times, t4_s=min(self.times.t4_s, self.times.query_s))
+        dialogue = Dialogue(session, times, self.clock, handler, is_harmless=True)
+        ending = dialogue.run(command, self.clock() + self.times.query_s + self.times.t4_s)
         if isinstance(ending, Silence):
             raise LineLost("the terminal does not answer")
         return ending
 
-    def state(self, session: Session) -> int:
+    def state(self, session: Session, idle: Idle | None = None) -> int:
         """The terminal's state byte, or the busy code that it refuses to tell it with."""
-        ending = self._ask(session, commands.StatusEnquiry(self.password), Handler())
+        ending = self._ask(session, commands.StatusEnquiry(self.password), idle or Idle())
         if isinstance(ending, answers.Completion):
             return ending.state()[0]
         code = _code(ending)
@@ -93,7 +123,7 @@ class Questions:
         command = commands.Registration(
             self.password, CONFIG, self.currency, tlv=commands.TEXT_BLOCKS
         )
-        ending = self._ask(session, command, Handler())
+        ending = self._ask(session, command, Idle())
         if not isinstance(ending, answers.Completion):
             raise _refused("registration", _code(ending))
         _, session.terminal_id, currency = ending.registered()

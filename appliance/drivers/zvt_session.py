@@ -22,7 +22,8 @@ class Times:
 
     t1: between the bytes of a frame. t2: for the ACK of a frame. t3: from a command to its
     response. t4: between the messages of a running command, restarted by each 04 FF and 04 0F.
-    connect: for opening the line. query: the whole of a command in which no customer takes part.
+    connect: for opening the line. query: between the messages of a command in which no customer
+    takes part; all of it takes no longer than query and t4 together.
     charge: the whole of one in which one does, however often the terminal asks for more time.
     """
 
@@ -118,8 +119,7 @@ class Session:
 
 
 class Handler:
-    """What a command's dialogue is for. This one takes nothing: a transaction that someone else
-    started gets no acknowledgement, so its terminal does what it does with an absent till."""
+    """What a command's dialogue is for. This one acknowledges nothing but progress and the end."""
 
     may_abort = False
 
@@ -241,6 +241,7 @@ class Dialogue:
                 case answers.PrintLine() | answers.PrintTextBlock():
                     if self._handler.print(message):
                         self._session.send(answers.Accepted())
+                    until = self._clock() + t4_s
                 case answers.Completion() | answers.Failure():
                     self._handler.ending(message)
                     # It is over, whether or not this last acknowledgement arrives.

@@ -630,6 +630,38 @@ def test_a_terminal_that_is_busy_with_somebody_elses_transaction_is_asked_anew(t
     assert line.is_at_end
 
 
+@pytest.mark.parametrize(
+    "does",
+    [
+        [(None, answers.IntermediateStatus(0x0F)), (OK, READY)],
+        [(None, answers.PrintTextBlock(("Kassenschnitt",), answers.Receipt.ADMIN)), (OK, READY)],
+        [(None, answers.PrintLine(0x00, "Diagnose")), (OK, answers.PrintLine(0x81)), (OK, READY)],
+        [(None, answers.StatusInformation(0)), (None, READY)],
+    ],
+)
+def test_a_terminal_that_uses_a_status_enquiry_for_an_end_of_day_is_asked_anew(does):
+    register = [(REGISTER, OK), (None, REGISTERED), (OK, None)]
+    learn = [(ASK_LAST, OK), (None, status(receipt_no=1)), (OK, DONE), (OK, None)]
+    turns = [(ASK_STATE, OK), *does, (OK, None), *STATE, *register, *STATE, *learn]
+    driver, line = scripted(*CONNECT, *turns)
+    driver.connect()
+    assert driver.check().is_well
+    with pytest.raises(TerminalTrouble):
+        driver.baseline()
+    assert driver.check().is_well
+    assert driver.baseline() == Baseline(TID, 1, 80)
+    assert line.is_at_end
+
+
+def test_a_status_enquiry_with_mere_progress_changes_nothing():
+    wait = [(None, answers.IntermediateStatus(0x0E)), (OK, READY), (OK, None)]
+    driver, line = scripted(*CONNECT, (ASK_STATE, OK), *wait)
+    driver.connect()
+    assert driver.check().is_well
+    assert driver.baseline() == BASELINE
+    assert line.is_at_end
+
+
 def test_a_terminal_without_transactions_has_no_baseline_numbers():
     register = [(REGISTER, OK), (None, REGISTERED), (OK, None)]
     unknown = [(ASK_STATE, answers.Refusal(0x6B))]  # not registered: so what
