@@ -13,7 +13,7 @@ LAST: Final = 4
 SHORTEST: Final = 13
 LONGEST: Final = 19
 
-_GROUPS = re.compile(r"[0-9]+(?:[ -][0-9]+)*")
+_GROUPS = re.compile(r"[0-9]+(?:[ -]{1,2}[0-9]+)*")
 _GROUP = re.compile(r"[0-9]+")
 _BCD_RUN = re.compile(r"[0-9]{13,}")
 
@@ -37,17 +37,21 @@ def mask_pan(pan: str) -> str:
 
 
 def mask_text(text: str) -> str:
-    """The text with every card number in it masked: 13 to 19 digits, single spaces or hyphens
-    between them allowed, that pass the Luhn check."""
+    """The text with every card number in it masked: 13 to 19 digits that pass the Luhn check, with
+    up to two spaces or hyphens between them. Zeros before it, which pad some, do not count."""
     hidden: set[int] = set()
     for run in _GROUPS.finditer(text):
         groups = [
-            [*range(run.start() + group.start(), run.start() + group.end())]
-            for group in _GROUP.finditer(run.group())
+            [*range(run.start() + found.start(), run.start() + found.end())]
+            for found in _GROUP.finditer(run.group())
         ]
-        for first in range(len(groups)):
+        for first, group in enumerate(groups):
+            digits = text[group[0] : group[-1] + 1]
+            padding = len(digits) - len(digits.lstrip("0"))
+            if padding == len(digits):
+                continue  # the number begins behind it
             places: list[int] = []
-            for group_places in groups[first:]:
+            for group_places in (group[padding:], *groups[first + 1 : first + LONGEST]):
                 places += group_places
                 if len(places) > LONGEST:
                     break

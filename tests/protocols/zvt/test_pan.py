@@ -42,7 +42,7 @@ def test_texts_are_masked(pan, before, after):
     assert masked == before + pan[:6] + "*" * (len(pan) - 10) + pan[-4:] + after
 
 
-@given(PANS, st.sampled_from(" -"), st.integers(1, 5))
+@given(PANS, st.sampled_from((" ", "-", "  ", "- ")), st.integers(1, 5))
 def test_groups_are_masked(pan, separator, size):
     grouped = separator.join(pan[at : at + size] for at in range(0, len(pan), size))
     masked = mask_text(f"Card {grouped}  082")
@@ -54,6 +54,11 @@ def test_groups_are_masked(pan, separator, size):
 def test_a_number_beside_it_does_not_hide_it(pan):
     assert pan not in mask_text(f"{pan} 082")
     assert pan not in mask_text(f"12 {pan}")
+
+
+@pytest.mark.parametrize("zeros", ["0", "000", "0000", "00 00 "])
+def test_zeros_before_it_do_not_hide_it(zeros):
+    assert mask_text(f"Card {zeros}4111111111111111") == f"Card {zeros}411111******1111"
 
 
 @pytest.mark.parametrize(
