@@ -125,8 +125,9 @@ class Terminal(Protocol):
         """Ask the idle terminal how it is; reconnects where needed. Never raises Trouble."""
 
     def baseline(self) -> Baseline:
-        """The last transaction as this driver saw it, from memory. Raises TerminalTrouble when
-        the terminal is not connected."""
+        """The last transaction before the next charge: from memory where nobody else can have used
+        the terminal, else the terminal is asked. Raises TerminalTrouble when it is not connected
+        or does not answer."""
 
     def authorise(self, charge: Charge, observer: TerminalObserver) -> Outcome:
         """Charge once. Raises TerminalTrouble only when certainly nothing left the kiosk; after

@@ -106,13 +106,17 @@ CLEAR_DIGITS_MOST: Final = 10
 class Baseline:
     """The terminal's last transaction before the charge: what a recovery compares with.
 
-    receipt_no, trace_no: the terminal's counters, which run from 1; 0 where it certainly has no
-    transaction yet, None where it does not tell.
+    receipt_no, trace_no: the terminal's counters, which run from 1; None where it does not tell.
+    amount (minor units), date, time: of that transaction, as the terminal states them. Some
+    terminals number anew after each end of day, and then the numbers alone tell nothing.
     """
 
     terminal_id: str = ""
     receipt_no: int | None = None
     trace_no: int | None = None
+    amount: int | None = None
+    date: str = ""
+    time: str = ""
 
 
 @dataclass(frozen=True, slots=True)

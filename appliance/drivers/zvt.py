@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
 import structlog
@@ -18,7 +18,7 @@ from appliance.domain.errors import Bug, Code, ConfigTrouble, TerminalTrouble
 from appliance.domain.money import CURRENCIES, Money
 from appliance.domain.payment import Baseline, Card
 from appliance.drivers.lines import Clock, Line, LineLost, SerialSettings, check_address, open_line
-from appliance.drivers.zvt_payment import Nothing, PaymentHandler, Slips, judge
+from appliance.drivers.zvt_payment import Nothing, PaymentHandler, Slips, baseline_of, judge
 from appliance.drivers.zvt_questions import CannotTell, Idle, Questions
 from appliance.drivers.zvt_session import Dialogue, Session, Times
 from appliance.drivers.zvt_trace import Trace
@@ -97,7 +97,6 @@ class ZvtTerminal:
         self._questions = Questions(options.password, self._currency.numeric, options.times, clock)
         self._session: Session | None = None
         self._baseline: Baseline | None = None  # None: to be asked for before the next charge
-        self._known: tuple[Baseline, answers.StatusInformation] | None = None
         self._abort_at: float | None = None
         self._printed: tuple[str, frozenset[Slip]] = ("", frozenset())
 
@@ -145,7 +144,16 @@ class ZvtTerminal:
     def baseline(self) -> Baseline:
         if self._session is None or self._baseline is None:
             raise TerminalTrouble(Code.TERMINAL_GONE, "not connected")
+        if self._is_shared:
+            session = self._ready()
+            self._guard(lambda: self._learn(session))
         return self._baseline
+
+    @property
+    def _is_shared(self) -> bool:
+        """On a network another till may have used the terminal since we last looked; a serial
+        line has one end."""
+        return self._options.address.startswith("tcp:")
 
     def _open_address(self, until: float) -> Line:
         options = self._options
@@ -156,7 +164,7 @@ class ZvtTerminal:
         """Raises LineLost."""
         line = self._open_line(self._clock() + self._times.connect_s)
         link: Link = TcpLink()
-        if not self._options.address.startswith("tcp:"):
+        if not self._is_shared:
             link = SerialLink(SerialTimes(self._times.t1_s, self._times.t2_s))
         self._session = Session(line, link, self._times, self._clock, self._trace)
         return self._session
@@ -202,10 +210,7 @@ class ZvtTerminal:
             # told": it may as well have one, and not be able to tell it now.
             self._baseline = Baseline(session.terminal_id)
         else:
-            terminal_id = last.terminal_id or session.terminal_id
-            self._baseline = Baseline(terminal_id, last.receipt_no, last.trace_no)
-            if self._known is None or self._known[0] != self._baseline:
-                self._known = (self._baseline, last)
+            self._baseline = baseline_of(last, session.terminal_id)
         return last
 
     # --- money
@@ -311,32 +316,31 @@ class ZvtTerminal:
             return
         if before is None or status is None:
             return
-        terminal_id = status.terminal_id or before.terminal_id
-        receipt_no, trace_no = status.receipt_no, status.trace_no
+        counted = baseline_of(status, before.terminal_id)
         if isinstance(outcome, Declined):  # a decline need not be counted
-            receipt_no = receipt_no or before.receipt_no
-            trace_no = trace_no or before.trace_no
-        elif receipt_no is None and trace_no is None:
+            counted = replace(
+                counted,
+                receipt_no=counted.receipt_no or before.receipt_no,
+                trace_no=counted.trace_no or before.trace_no,
+            )
+            if (counted.receipt_no, counted.trace_no) == (before.receipt_no, before.trace_no):
+                return  # it was not: the last transaction is still the one before
+        elif counted.receipt_no is None and counted.trace_no is None:
             self._baseline = None
             return
-        self._baseline = Baseline(terminal_id, receipt_no, trace_no)
-        if isinstance(outcome, Approved) or self._baseline != before:
-            self._known = (self._baseline, status)
+        self._baseline = counted
 
     # --- recovery
 
     def last_transaction(self, charge: Charge, observer: TerminalObserver) -> Outcome:
         self._drop()  # what came before belongs to a dialogue that is over
-        before = None
-        if self._known is not None and self._known[0] == charge.baseline:
-            before = self._known[1]
         try:
             session, last = self._wait_idle(self._clock() + self._options.idle_wait_s)
         except CannotTell as trouble:
             return Unknown(Code.PAYMENT_UNRESOLVED, trouble.detail)
         except TerminalTrouble as trouble:
             return Unknown(Code.PAYMENT_UNKNOWN, f"not known to be idle: {trouble.detail}")
-        outcome = judge(last, charge.amount, charge.baseline, session.terminal_id, before)
+        outcome = judge(last, charge.amount, charge.baseline, session.terminal_id)
         log.info("zvt.recovered", payment=charge.payment_id, outcome=type(outcome).__name__)
         if isinstance(outcome, Approved):
             observer.answered(outcome)

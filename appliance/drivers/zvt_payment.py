@@ -292,13 +292,25 @@ def age(status: answers.StatusInformation, baseline: Baseline) -> Age:
     return Age.NEXT if 1 in steps else Age.NEWER
 
 
-def is_another(last: answers.StatusInformation, before: answers.StatusInformation) -> bool:
+def baseline_of(last: answers.StatusInformation, terminal_id: str) -> Baseline:
+    """What a recovery has to know of the transaction before the charge."""
+    return Baseline(
+        last.terminal_id or terminal_id,
+        last.receipt_no,
+        last.trace_no,
+        last.amount,
+        last.date,
+        last.time,
+    )
+
+
+def is_another(last: answers.StatusInformation, baseline: Baseline) -> bool:
     """Two transactions under one number: some terminals begin anew after an end of day, which
     they may have done by themselves over night."""
     pairs = (
-        (last.amount, before.amount),
-        (last.date, before.date),
-        (last.time, before.time),
+        (last.amount, baseline.amount),
+        (last.date, baseline.date),
+        (last.time, baseline.time),
     )
     return any(
         one != other for one, other in pairs if one not in (None, "") and other not in (None, "")
@@ -323,12 +335,8 @@ def judge(
     asked: Money,
     baseline: Baseline,
     terminal_id: str,
-    before: answers.StatusInformation | None = None,
 ) -> Outcome:
-    """What the last transaction of a terminal that is known idle proves about a charge.
-
-    before: the transaction that the baseline's numbers were of, where it is still remembered.
-    """
+    """What the last transaction of a terminal that is known idle proves about a charge."""
     if isinstance(last, Nothing):
         return _unresolved("the terminal does not tell its last transaction")
     stated_id = last.terminal_id or terminal_id
@@ -338,7 +346,7 @@ def judge(
         case Age.UNCLEAR:
             return _unresolved("the transaction's numbers tell nothing")
         case Age.SAME:
-            if before is not None and is_another(last, before):
+            if is_another(last, baseline):
                 return _unresolved("the last transaction's number has been used before")
             log.info("zvt.not_booked", why="the last transaction is the one before")
             return Declined(Code.PAYMENT_DECLINED)
