@@ -85,6 +85,7 @@ CLOSES: Final = frozenset(
 REPORTED: Final = frozenset(
     {
         Kind.CLAIMED,
+        Kind.STARTED,
         Kind.NOTHING_DUE,
         Kind.SET_ASIDE,
         Kind.HANDED_OVER,
@@ -96,7 +97,8 @@ REPORTED: Final = frozenset(
         Kind.DECIDED_NOT_PAID,
     }
 )
-"""The kinds that the shop is told."""
+"""The kinds that the shop is told. That a payment has started is one: should the kiosk die before
+its end, the shop keeps the order from every other counter for longer than the lease."""
 
 NO_BODY: Final[Mapping[str, Json]] = MappingProxyType({})
 

@@ -243,13 +243,14 @@ class ShopContract:
         bench.first.deliver([_fact(order, Kind.PUT_BACK)])
         assert isinstance(bench.first.claim(order.id, "H-3", order.version, 600), ClaimRefused)
 
+    @pytest.mark.parametrize("open_as", [Kind.STARTED, Kind.UNRESOLVED])
     @pytest.mark.parametrize("end", [Kind.DECLINED, Kind.DECIDED_NOT_PAID])
-    def test_an_unresolved_payment_holds_the_order_beyond_the_lease(
-        self, bench: Bench, end: Kind
+    def test_an_open_payment_holds_the_order_beyond_the_lease(
+        self, bench: Bench, open_as: Kind, end: Kind
     ) -> None:
         order = _payable(bench.first)[0]
         assert isinstance(bench.first.claim(order.id, "H-1", order.version, 600), Claimed)
-        bench.first.deliver([_paid(order, Kind.UNRESOLVED)])
+        bench.first.deliver([_paid(order, open_as)])
         bench.advance(100_000)
         assert isinstance(bench.second.claim(order.id, "H-2", order.version, 600), ClaimRefused)
         bench.first.deliver([_paid(order, end)])

@@ -36,7 +36,7 @@ def test_every_sort_of_subject_that_opens_can_close() -> None:
 def test_the_shop_is_told_every_outcome_of_a_payment_and_of_a_handover() -> None:
     outcomes = {Kind.APPROVED, Kind.DECLINED, Kind.UNRESOLVED}
     outcomes |= {Kind.DECIDED_PAID, Kind.DECIDED_NOT_PAID}
-    assert outcomes | {Kind.HANDED_OVER, Kind.PUT_BACK, Kind.CLAIMED} <= REPORTED
+    assert outcomes | {Kind.STARTED, Kind.HANDED_OVER, Kind.PUT_BACK, Kind.CLAIMED} <= REPORTED
 
 
 def test_a_body_that_is_shared_cannot_be_written_to() -> None:

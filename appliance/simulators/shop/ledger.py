@@ -76,15 +76,20 @@ def _paid(db: sqlite3.Connection, kiosk: str, fact: FactMessage, order: sqlite3.
 
 def _resolved(db: sqlite3.Connection, kiosk: str, fact: FactMessage, order: sqlite3.Row) -> None:
     db.execute(
-        "UPDATE orders SET unresolved = '' WHERE id = ? AND unresolved = ?",
+        "UPDATE orders SET charging = '', unresolved = '' WHERE id = ? AND charging = ?",
         (order["id"], _text(fact, "payment")),
     )
 
 
-def _unresolved(db: sqlite3.Connection, kiosk: str, fact: FactMessage, order: sqlite3.Row) -> None:
+def _started(db: sqlite3.Connection, kiosk: str, fact: FactMessage, order: sqlite3.Row) -> None:
     payment = _text(fact, "payment")
     if db.execute("SELECT 1 FROM payments WHERE id = ?", (payment,)).fetchone() is None:
-        db.execute("UPDATE orders SET unresolved = ? WHERE id = ?", (payment, order["id"]))
+        db.execute("UPDATE orders SET charging = ? WHERE id = ?", (payment, order["id"]))
+
+
+def _unresolved(db: sqlite3.Connection, kiosk: str, fact: FactMessage, order: sqlite3.Row) -> None:
+    _started(db, kiosk, fact, order)
+    db.execute("UPDATE orders SET unresolved = charging WHERE id = ?", (order["id"],))
 
 
 def _handed_over(db: sqlite3.Connection, kiosk: str, fact: FactMessage, order: sqlite3.Row) -> None:
@@ -123,6 +128,7 @@ _EFFECTS: Final[dict[str, Effect]] = {
     Kind.DECIDED_PAID: _paid,
     Kind.DECLINED: _resolved,
     Kind.DECIDED_NOT_PAID: _resolved,
+    Kind.STARTED: _started,
     Kind.UNRESOLVED: _unresolved,
     Kind.HANDED_OVER: _handed_over,
     Kind.PUT_BACK: _put_back,

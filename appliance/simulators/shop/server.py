@@ -179,6 +179,7 @@ class DemoShop:
             "due": row["total"] - row["paid"],
             "claim": self._claim_state(row),
             "payments": payments,
+            "charging": row["charging"],
             "unresolved": row["unresolved"],
             "set_aside": bool(row["set_aside"]),
             "flag": row["flag"],
@@ -189,7 +190,7 @@ class DemoShop:
 
     def _claim_state(self, row: Mapping[str, Any]) -> dict[str, Any] | None:
         left_s = self.store.seconds_left(row["claim_until"])
-        if not row["claim_id"] or not (left_s or row["unresolved"]):
+        if not row["claim_id"] or not (left_s or row["charging"]):
             return None
         return {"id": row["claim_id"], "kiosk": row["claim_kiosk"], "left_s": left_s}
 

@@ -43,7 +43,8 @@ CREATE TABLE IF NOT EXISTS orders (
     currency TEXT NOT NULL,
     claim_id TEXT NOT NULL DEFAULT '', claim_kiosk TEXT NOT NULL DEFAULT '',
     claim_until REAL NOT NULL DEFAULT 0,
-    unresolved TEXT NOT NULL DEFAULT '', set_aside INTEGER NOT NULL DEFAULT 0,
+    charging TEXT NOT NULL DEFAULT '', unresolved TEXT NOT NULL DEFAULT '',
+    set_aside INTEGER NOT NULL DEFAULT 0,
     flag TEXT NOT NULL DEFAULT '',
     handed_at TEXT NOT NULL DEFAULT '', handed_by TEXT NOT NULL DEFAULT '',
     handed_kiosk TEXT NOT NULL DEFAULT '', handed_times INTEGER NOT NULL DEFAULT 0
@@ -183,9 +184,9 @@ class ShopStore:
             return Refusal(row["status"])
         # Claim ids are each kiosk's own: the same words from another one are another claim.
         is_mine = (row["claim_kiosk"], row["claim_id"]) == (kiosk, wanted.claim_id)
-        # A charge whose outcome nobody knows holds the order for as long as that lasts:
-        # a second kiosk would charge a second time.
-        is_held = row["claim_id"] and (row["claim_until"] > self._clock() or row["unresolved"])
+        # A charge that is under way, or whose outcome nobody knows, holds the order for as long
+        # as that lasts: a second kiosk would charge a second time.
+        is_held = row["claim_id"] and (row["claim_until"] > self._clock() or row["charging"])
         if is_held and not is_mine:
             return Refusal.CLAIMED
         if wanted.version != str(row["version"]):
