@@ -1,6 +1,9 @@
 """The printer driver against peers that answer otherwise, and its options and lines."""
 
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -220,3 +223,24 @@ def test_a_serial_line_is_opened_by_one_only(tmp_path):
 def test_an_unknown_scheme_is_a_mistake_of_ours():
     with pytest.raises(ValueError, match="no address"):
         open_line("lpt:/dev/lp0", time.monotonic, baud=9600, rts_cts=False)
+
+
+def test_the_encoder_leaves_nothing_behind_and_reads_no_database(tmp_path):
+    """python-escpos makes a folder in the temporary directory each time that it is imported."""
+    program = """
+import sys
+from appliance.drivers.escpos_printer import EscposOptions, EscposPrinter
+from tests.drivers.printing import RECEIPT
+EscposPrinter(EscposOptions("file:" + sys.argv[1])).print(RECEIPT, lambda: None)
+import escpos.capabilities
+assert list(escpos.capabilities.CAPABILITIES["profiles"]) == ["default"]
+"""
+    (tmp_path / "temporary").mkdir()
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "temporary")}
+    subprocess.run(
+        [sys.executable, "-c", program, tmp_path / "out.bin"], env=environment, check=True
+    )
+    assert list((tmp_path / "temporary").iterdir()) == []
+    papers, defects = papers_of((tmp_path / "out.bin").read_bytes())
+    assert [paper.lines for paper in papers] == [WHOLE]
+    assert defects == []
