@@ -15,13 +15,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 import structlog
 
 from appliance.domain.errors import Code, ConfigTrouble, PrinterTrouble
 from appliance.domain.receipt import Document
-from appliance.drivers.printer_lines import PrinterLine, open_line
+from appliance.drivers.printer_lines import LineBroken, PrinterLine, open_line
 from appliance.ports import WELL, Health
 from appliance.protocols.escpos import (
     CLEAR_BUFFERS,
@@ -41,10 +41,15 @@ from appliance.protocols.escpos import (
 )
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 # So much is sent at a time before the printer is asked whether it is still online. Small enough
 # for the smallest receive buffer (4 KiB) to keep room for the question.
 _CHUNK_BYTES: Final = 512
+# And so many lines: many printers answer a question only when all before it is on the paper. A
+# slow one takes so long for a line (50 mm/s; a line is 4 mm), which its answer is given on top.
+_CHUNK_LINES: Final = 24
+_LINE_S: Final = 0.1
 _POLL_S: Final = 0.1
 _CAPABILITIES: Final = Path(__file__).with_name("escpos_capabilities.yaml")
 _ADDRESS: Final = re.compile(r"(usb|serial|file):/.+|tcp:[^/]+:[0-9]{1,5}")
@@ -83,7 +88,8 @@ class EscposOptions:
 
     def __post_init__(self) -> None:
         mistakes = []
-        if not _ADDRESS.fullmatch(self.address):
+        port = self.address.rpartition(":")[2] if self.address.startswith("tcp:") else "9100"
+        if not _ADDRESS.fullmatch(self.address) or not 0 < int(port) <= 0xFFFF:
             mistakes.append(f"{self.address!r} is no address of a printer")
         if self.profile not in PROFILES:
             mistakes.append(f"unknown profile {self.profile!r}; known: {', '.join(PROFILES)}")
@@ -135,18 +141,15 @@ class EscposPrinter:
         self._is_fresh = True
         # A paper that broke off in the middle still hangs there: the next one is cut free of it.
         self._is_torn = False
+        self._is_sent = False  # all of the last document, its cut included
+        self._lines_ahead = 0  # sent since the printer's last answer
         wanted = options.process_id
         self._uses_process_id = self._profile.process_id if wanted is None else wanted
 
     def check(self) -> Health:
         try:
             self._ready_encoder()
-            line = self._opened()
-            if not self._asks(line):
-                line.receive(self._clock())  # tells when the line has broken
-                return WELL
-            self._forget(line)
-            flags = self._ask_all(line)
+            flags = self._on_line(self._look)
         except PrinterTrouble as trouble:
             self._after(trouble)
             return Health(trouble.code, trouble.detail)
@@ -156,13 +159,7 @@ class EscposPrinter:
 
     def print(self, document: Document, began: Callable[[], None]) -> None:
         try:
-            line = self._opened()
-            if self._asks(line):
-                self._forget(line)
-                self._expect_well(line)
-                if self._is_fresh:
-                    self._clear(line)
-                    self._is_fresh = False
+            line = self._on_line(self._prepared)
             identity = self._next_identity(line)
             segments = self._ready_encoder().encode(
                 document,
@@ -181,8 +178,10 @@ class EscposPrinter:
         except PrinterTrouble as trouble:
             log.warning("print_broken_off", code=trouble.code, detail=trouble.detail)
             self._give_up(line, trouble)
-            # Where paper ran out, the new roll begins clean.
-            self._is_torn = trouble.code is not Code.NO_PAPER
+            # Where paper ran out, the new roll begins clean,
+            # unless the printer goes on by itself there, with what it had received.
+            goes_on = not (self._profile.clears or self._is_sent)
+            self._is_torn = trouble.code is not Code.NO_PAPER or goes_on
             self.close()
             raise
         self._is_torn = False
@@ -205,6 +204,35 @@ class EscposPrinter:
             self._is_fresh = True
             log.info("printer_opened", address=self._options.address)
         return self._line
+
+    def _on_line(self, work: Callable[[PrinterLine], T]) -> T:
+        """What comes before a document. A line that was open since the last time may have ended
+        meanwhile (network printers hang up when idle; a plug was out and in): that is told by
+        opening it anew, and no trouble when that works."""
+        was_open = self._line is not None
+        try:
+            return work(self._opened())
+        except LineBroken:
+            self.close()
+            if not was_open:
+                raise
+        return work(self._opened())
+
+    def _look(self, line: PrinterLine) -> frozenset[Flag]:
+        if not self._asks(line):
+            line.receive(self._clock())  # tells when the line has broken
+            return frozenset()
+        self._forget(line)
+        return self._ask_all(line)
+
+    def _prepared(self, line: PrinterLine) -> PrinterLine:
+        """The line, with a printer on it that is well and holds nothing of an earlier document."""
+        if found := diagnosis(self._look(line)):
+            raise PrinterTrouble(*found)
+        if self._is_fresh and self._asks(line):
+            self._clear(line)
+            self._is_fresh = False
+        return line
 
     def _after(self, trouble: PrinterTrouble) -> None:
         """A line that is gone, or out of step with us, is opened anew next time."""
@@ -251,10 +279,11 @@ class EscposPrinter:
             flags |= self._ask(line, Query.ERROR_CAUSE)
         return flags | self._ask(line, Query.PAPER)
 
-    def _ask(self, line: PrinterLine, query: Query) -> frozenset[Flag]:
-        """The answer to one DLE EOT. Raises PrinterTrouble: gone when there is none."""
+    def _ask(self, line: PrinterLine, query: Query, ahead_s: float = 0) -> frozenset[Flag]:
+        """The answer to one DLE EOT. ahead_s: how long the printer may be busy before it reads
+        this. Raises PrinterTrouble: gone when there is none."""
         self._statuses.clear()
-        until = self._clock() + self._options.status_timeout_s
+        until = self._clock() + self._options.status_timeout_s + ahead_s
         data = request(query)
         if line.send(data, until) < len(data):
             raise PrinterTrouble(Code.PRINTER_GONE, "it takes no data")
@@ -287,25 +316,31 @@ class EscposPrinter:
         """Every segment; between chunks, never inside of a command, the printer is asked whether
         it is online. Raises PrinterTrouble."""
         self._done = b""
+        self._is_sent = False
+        self._lines_ahead = 0
         self._until = self._clock() + self._options.print_timeout_s
         chunk = b""
         for segment in segments:
             chunk += segment
-            if len(chunk) >= _CHUNK_BYTES:
+            if len(chunk) >= _CHUNK_BYTES or chunk.count(b"\n") >= _CHUNK_LINES:
                 self._send(line, chunk)
                 chunk = b""
                 if self._asks(line) and Flag.OFFLINE in self._ask_in_job(line, Query.PRINTER):
                     self._expect_well(line)
         self._send(line, chunk)
+        self._is_sent = True
 
     def _send(self, line: PrinterLine, data: bytes) -> None:
         """All of it. A printer that is slow may take its time as long as it takes something."""
+        self._lines_ahead += data.count(b"\n")
+        size_bytes = max(len(data), _CHUNK_BYTES)
         while data:
             sent = line.send(data, self._clock() + self._patience(line, len(data)))
             if not sent or self._clock() > self._until:
                 raise self._blocked(line)
             data = data[sent:]
-        if not line.drain(self._clock() + self._patience(line, _CHUNK_BYTES)):
+        # The kernel may still hold all of it.
+        if not line.drain(self._clock() + self._patience(line, size_bytes)):
             raise self._blocked(line)
 
     def _patience(self, line: PrinterLine, size_bytes: int) -> float:
@@ -317,7 +352,8 @@ class EscposPrinter:
         flags: frozenset[Flag] = frozenset()
         try:
             for query in queries:
-                flags |= self._ask(line, query)
+                flags |= self._ask(line, query, self._lines_ahead * _LINE_S)
+                self._lines_ahead = 0
         except PrinterTrouble as trouble:
             if trouble.code is not Code.PRINTER_GONE:
                 raise
@@ -353,6 +389,8 @@ class EscposPrinter:
     def _finish(self, line: PrinterLine, identity: bytes | None) -> None:
         """Wait until the paper is out, as far as this printer can tell. Raises PrinterTrouble."""
         if not self._asks(line):
+            if not line.arrived(self._clock() + self._options.write_timeout_s):
+                raise PrinterTrouble(Code.PRINTER_GONE, "it takes no more data")
             line.receive(self._clock())  # tells when the line has broken
             return
         settle_s = self._options.settle_s

@@ -12,6 +12,7 @@ import math
 import os
 import select
 import socket
+import sys
 import termios
 import time
 from collections.abc import Callable
@@ -30,6 +31,13 @@ _CONNECT_S: Final = 5.0
 _SEND_BUFFER_BYTES: Final = 4096
 _LPGETSTATUS: Final = 0x060B  # linux/lp.h; usblp answers it with the USB port status
 _PORT_PAPER_EMPTY: Final = 0x20  # USB printer class 1.1, section 4.2.2
+
+
+class LineBroken(PrinterTrouble):
+    """The line itself has ended: the printer may be there again on a new one."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(Code.PRINTER_GONE, detail)
 
 
 class PrinterLine:
@@ -58,6 +66,11 @@ class PrinterLine:
         Raises PrinterTrouble."""
         # usblp says "writable" only when the last transfer is complete.
         return bool(self._wait(select.POLLOUT, until))
+
+    def arrived(self, until: float) -> bool:
+        """Like `drain`, and the far end has said that it has it, where the line tells.
+        Raises PrinterTrouble."""
+        return self.drain(until)
 
     def receive(self, until: float) -> bytes:
         """What the printer sends, as soon as there is something; b"" at `until`.
@@ -123,8 +136,8 @@ class PrinterLine:
         except OSError as error:
             raise self._gone(error) from error
 
-    def _gone(self, why: object) -> PrinterTrouble:
-        return PrinterTrouble(Code.PRINTER_GONE, f"{self.name}: {why}")
+    def _gone(self, why: object) -> LineBroken:
+        return LineBroken(f"{self.name}: {why}")
 
 
 class UsbLine(PrinterLine):
@@ -198,6 +211,18 @@ class TcpLine(PrinterLine):
         super().__init__(name, connection.fileno(), clock)
         self._connection = connection
 
+    def arrived(self, until: float) -> bool:
+        # "Writable" only says that our kernel has room. Not in `drain`: acknowledgements are
+        # held back for up to 0.2 s, and an answered question tells as much.
+        try:
+            while _unacknowledged(self._descriptor):
+                if self._clock() >= until:
+                    return False
+                time.sleep(_EMPTY_READ_S)
+        except OSError as error:
+            raise self._gone(error) from error
+        return True
+
     def _read(self) -> bytes:
         data = super()._read()
         if not data:
@@ -226,7 +251,9 @@ def open_line(address: str, clock: Clock, *, baud: int, rts_cts: bool) -> Printe
         if scheme == "file":
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC
             return FileLine(address, os.open(place, flags, 0o640), clock)
-    except OSError as error:  # serial.SerialException is one
+    # serial.SerialException is an OSError; ValueError: a speed that the port has not, or a host's
+    # name that cannot be one.
+    except (OSError, ValueError, termios.error) as error:
         raise PrinterTrouble(Code.PRINTER_GONE, f"{address}: {_reason(error)}") from error
     raise ValueError(f"{address!r} is no address of a printer")
 
@@ -248,7 +275,13 @@ def _connect(place: str) -> socket.socket:
     return connection
 
 
-def _reason(error: OSError) -> str:
-    if error.errno == errno.EBUSY:
+def _unacknowledged(descriptor: int) -> int:
+    """Bytes that the far end of a TCP connection has not confirmed (SIOCOUTQ)."""
+    answer = fcntl.ioctl(descriptor, termios.TIOCOUTQ, b"\0" * 4)
+    return int.from_bytes(answer, sys.byteorder)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno == errno.EBUSY:
         return "in use by another program"
-    return error.strerror or str(error)
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import termios
 import threading
 import time
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from appliance.domain.receipt import Document, Text
 from appliance.drivers.escpos_printer import EscposOptions
 from appliance.drivers.printer_lines import open_line
 from appliance.simulators.escpos_printer import Fault, papers_of
-from tests.drivers.printing import RECEIPT, WHOLE, driven, simulated, trouble_of, wait_for
+from tests.drivers.printing import LONG, RECEIPT, WHOLE, driven, simulated, trouble_of, wait_for
 
 # --- peers that answer otherwise -----------------------------------------------------------------
 
@@ -49,9 +50,49 @@ def scripted(answer):
         server.settimeout(0.05)
         thread = threading.Thread(target=serve)
         thread.start()
-        yield f"tcp:127.0.0.1:{server.getsockname()[1]}"
-        stop.set()
-        thread.join()
+        try:
+            yield f"tcp:127.0.0.1:{server.getsockname()[1]}"
+        finally:
+            stop.set()
+            thread.join()
+
+
+@contextmanager
+def idle_server(answer, hang_up):
+    """Like `scripted`, but it can hang up by itself."""
+    stop = threading.Event()
+
+    def serve():
+        while not stop.is_set():
+            try:
+                peer, _ = server.accept()
+            except OSError:
+                continue
+            peer.settimeout(0.02)
+            with peer:
+                while not stop.is_set():
+                    if hang_up.is_set():
+                        break
+                    try:
+                        data = peer.recv(4096)
+                        if not data:
+                            break
+                        peer.sendall(answer(data) or b"")
+                    except TimeoutError:
+                        continue
+                    except OSError:
+                        break
+            hang_up.clear()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.02)
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"tcp:127.0.0.1:{server.getsockname()[1]}"
+        finally:
+            stop.set()
+            thread.join()
 
 
 def well(data):
@@ -149,6 +190,46 @@ def test_nonsense_in_the_middle():
         assert trouble_of(printer).code is Code.PRINTER_FAULT
 
 
+def test_a_connection_that_was_closed_while_idle_is_opened_again_at_once():
+    """Network printers hang up on who says nothing, some after every job: no trouble, no wait."""
+    hang_up = threading.Event()
+    for status in ("full", "none"):
+        with idle_server(well, hang_up) as address, driven(address, status=status) as printer:
+            assert printer.check().is_well
+            hang_up.set()
+            wait_for(lambda: not hang_up.is_set())
+            assert printer.check().is_well
+            hang_up.set()
+            wait_for(lambda: not hang_up.is_set())
+            began = []
+            printer.print(RECEIPT, lambda began=began: began.append(1))
+            assert began == [1]
+
+
+def test_a_printer_that_answers_only_after_printing_is_waited_for():
+    """Many do: DLE EOT waits its turn behind the lines, however short those are."""
+
+    def answer(data):
+        time.sleep(0.02 * data.count(b"\n"))
+        return well(data)
+
+    short = Document(tuple(Text("x") for _ in range(90)))
+    with scripted(answer) as address, driven(address, "generic-80", status_timeout_s=0.2) as slow:
+        slow.print(short, lambda: None)
+
+
+def test_a_printer_that_takes_no_more_is_not_believed_because_the_kernel_did():
+    """Without status: what our own send buffer holds is on no paper."""
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+        server.bind(("127.0.0.1", 0))
+        server.listen(1)
+        address = f"tcp:127.0.0.1:{server.getsockname()[1]}"
+        with driven(address, "generic-80", status="none", write_timeout_s=0.3) as printer:
+            document = Document(LONG.elements[:90])
+            assert trouble_of(printer, document).code is Code.PRINTER_GONE
+
+
 def test_near_end_is_well_but_told(tmp_path):
     with simulated(tmp_path) as simulator, driven(simulator.address) as printer:
         simulator.set_fault(Fault.NEAR_END)
@@ -193,6 +274,8 @@ def test_a_page_that_the_profile_lacks_gives_way_to_its_own(tmp_path):
         ({"address": "/dev/usb/lp0"}, "address"),
         ({"address": "tcp:host"}, "address"),
         ({"address": "usb:lp0"}, "address"),
+        ({"address": "tcp:host:65536"}, "address"),
+        ({"address": "tcp:host:0"}, "address"),
         ({"address": "usb:/dev/lp0", "profile": "laser"}, "generic-80"),
         ({"address": "usb:/dev/lp0", "code_page": "cp0"}, "code page"),
     ],
@@ -208,6 +291,24 @@ def test_what_is_not_there_is_gone(tmp_path):
     for address in (f"tcp:127.0.0.1:{closed}", f"usb:{tmp_path}/lp", f"serial:{tmp_path}/ttyS"):
         with driven(address) as printer:
             assert printer.check().code is Code.PRINTER_GONE
+
+
+@pytest.mark.parametrize("error", [termios.error(5, "Input/output error"), ValueError("baud")])
+def test_a_port_that_cannot_be_set_is_gone(tmp_path, monkeypatch, error):
+    """As when its adapter is pulled out in that moment; termios has an error of its own."""
+
+    def tcsetattr(*_):
+        raise error
+
+    with simulated(tmp_path) as simulator:
+        monkeypatch.setattr(termios, "tcsetattr", tcsetattr)
+        with driven(simulator.address) as printer:
+            assert printer.check().code is Code.PRINTER_GONE
+
+
+def test_a_name_that_is_none_is_gone():
+    with driven("tcp:a..b:9100") as printer:
+        assert printer.check().code is Code.PRINTER_GONE
 
 
 def test_a_serial_line_is_opened_by_one_only(tmp_path):

@@ -65,6 +65,20 @@ def test_a_printer_that_cannot_forget_finishes_the_rest_itself(tmp_path):
         assert simulator.papers[2].lines == WHOLE
 
 
+def test_a_half_that_a_printer_finishes_on_the_new_roll_is_cut_off_the_next_paper(tmp_path):
+    """Only what it had received comes out, and the cut was not among it."""
+    with (
+        simulated(tmp_path, "generic-80") as simulator,
+        driven(simulator.address, "generic-80") as printer,
+    ):
+        simulator.load_paper(3)
+        assert trouble_of(printer, LONG).code is Code.NO_PAPER
+        simulator.load_paper()
+        wait_for(lambda: not simulator.state()["buffered_bytes"])
+        printer.print(RECEIPT, lambda: None)
+        wait_for(lambda: simulator.papers[-1].lines == WHOLE)
+
+
 def test_a_printer_that_is_still_busy_when_paper_ends_is_not_believed_too_early(tmp_path):
     """No process ids: it is watched for a while after the last byte."""
     with (
