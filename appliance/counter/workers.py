@@ -47,6 +47,7 @@ log = structlog.get_logger()
 CHECK_EVERY_S: Final = 10.0
 ASK_AGAIN_S: Final = 2.0
 PRINT_AGAIN_S: Final = 1.0
+PRINT_AGAIN_MOST_S: Final = 30.0
 SCANNER_AGAIN_S: Final = 1.0
 JOBS_MOST: Final = 500
 _FINAL: Final = frozenset({Code.PAYMENT_UNRESOLVED, Code.TERMINAL_OTHER_AMOUNT})
@@ -222,6 +223,8 @@ class PrinterWorker:
     def __init__(self, printer: Printer, loop: Loop, language: str) -> None:
         self._printer, self._loop, self._language = printer, loop, language
         self._jobs: deque[str] = deque()
+        # Papers in a row that broke off although the printer says that it is well.
+        self._broken_off = 0
         self._wake = threading.Condition()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="printer", daemon=True)
@@ -268,7 +271,10 @@ class PrinterWorker:
                 with self._wake:
                     self._jobs.popleft()
             else:
-                self._stop.wait(PRINT_AGAIN_S)
+                # Each try may put half a paper on the floor, so without a cause that can be seen
+                # to go they become rare.
+                doubled = PRINT_AGAIN_S * 2 ** min(max(self._broken_off - 1, 0), 10)
+                self._stop.wait(min(doubled, PRINT_AGAIN_MOST_S))
         self._printer.close()
 
     def _check(self) -> bool:
@@ -287,7 +293,9 @@ class PrinterWorker:
             return True
         # A job that failed before waits for the cause to go, not for another failure.
         if job.code and not self._check():
+            self._broken_off = 0
             return False
+        self._broken_off += 1  # until it is known better
         document = on_paper(job, self._language).document
         try:
             self._printer.print(
@@ -297,9 +305,11 @@ class PrinterWorker:
             self._failed(job_id, trouble.code, trouble.detail)
             return False
         except JournalTrouble:
+            self._broken_off = 0  # nothing has left
             return False
         except WantedNoLonger:
             return True
+        self._broken_off = 0
         self._loop.ask(lambda core: core.papers.printed(job_id))
         self._loop.post(lambda core: core.device("printer", WELL))
         return True
