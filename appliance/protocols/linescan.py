@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from appliance.protocols.scans import LONGEST_CODE, Refused, Scan, Scanned
+from appliance.protocols.scans import LONGEST_CODE, REST_S, Refused, Scan, Scanned
 
 _ENDS: Final = b"\r\n"
 _LONGEST_BYTES: Final = LONGEST_CODE * 4  # UTF-8
@@ -20,8 +20,8 @@ class LineScan:
     """Takes bytes and times, gives codes. Holds at most one code.
 
     gap_s: so long a silence breaks a code off. ends: "line", a code ends with CR or LF, and one
-    that is broken off is refused, for half a code may be another order's; "gap", for scanners
-    that add no end: silence ends a code.
+    that is broken off is refused with its rest, for half a code may be another order's; "gap",
+    for scanners that add no end: silence ends a code.
     """
 
     def __init__(self, *, ends: Ends = "line", gap_s: float = 0.2) -> None:
@@ -29,15 +29,20 @@ class LineScan:
         self._gap_s = gap_s
         self._code = bytearray()
         self._is_too_long = False
+        self._is_rest = False  # of a code that broke off: skipped up to its end
         self._last = 0.0
 
     def feed(self, data: bytes, now: float) -> list[Scan]:
         """The codes that these bytes complete. now: seconds that only grow."""
         found = self.idle(now)
+        if now - self._last >= REST_S:
+            self._is_rest = False
         self._last = now
         for byte in data:
             if byte in _ENDS:
                 found += self._end()
+            elif self._is_rest:
+                continue
             elif len(self._code) < _LONGEST_BYTES:
                 self._code.append(byte)
             else:
@@ -51,6 +56,7 @@ class LineScan:
         if self._ends == "gap":
             return self._end()
         self._reset()
+        self._is_rest = True
         return [Refused("broken off: no end of line; does the scanner send CR after each code?")]
 
     @property
@@ -77,4 +83,4 @@ class LineScan:
 
     def _reset(self) -> None:
         self._code.clear()
-        self._is_too_long = False
+        self._is_too_long = self._is_rest = False

@@ -9,6 +9,11 @@ LONGEST_CODE: Final = 256
 """Characters; the longest order code or command code is far below."""
 
 
+REST_S: Final = 1.0
+"""After a code that broke off, what comes within this time is its rest: half a code may be another
+order's. A person takes longer to scan again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scanned:
     """One whole code: 1 to LONGEST_CODE printable characters."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from appliance.protocols.scans import LONGEST_CODE, Refused, Scan, Scanned
+from appliance.protocols.scans import LONGEST_CODE, REST_S, Refused, Scan, Scanned
 
 _RELEASED, _PRESSED = 0, 1  # 2 is the kernel's own repetition of a held key: no new character
 _SHIFTS: Final = frozenset({42, 54})
@@ -106,7 +106,8 @@ class Wedge:
     """Takes key events and times, gives codes. Holds at most one code.
 
     gap_s: so long a pause inside of a code makes it "too slow": a person at a keyboard, or a
-    scanner that lost half of it. Raises KeyError for a layout that LAYOUTS lacks.
+    scanner that lost half of it. The rest of it is skipped. Raises KeyError for a layout that
+    LAYOUTS lacks.
     """
 
     def __init__(self, layout: str = "us", *, gap_s: float = 0.5) -> None:
@@ -116,12 +117,15 @@ class Wedge:
         self._shifts: set[int] = set()
         self._strangers: set[int] = set()  # held keys that no code has, such as Ctrl
         self._is_spoilt = False  # refused already; skipped up to its end
+        self._is_rest = False  # of a code that was too slow: skipped likewise
         self._last = 0.0
 
     def key(self, key: int, value: int, now: float) -> list[Scan]:
         """The codes that this key event completes. value: 0 up, 1 down, 2 repeated.
         now: seconds that only grow."""
         found = self.idle(now)
+        if now - self._last >= REST_S:
+            self._is_rest = False
         self._last = now
         if value == _RELEASED:
             self._shifts.discard(key)
@@ -143,9 +147,10 @@ class Wedge:
         """What silence until `now` ends. To be called when `deadline` has passed."""
         if not (self._code or self._is_spoilt) or now - self._last < self._gap_s:
             return []
-        found: list[Scan] = [] if self._is_spoilt else [Refused("too slow, or without an end")]
+        is_slow = not self._is_spoilt
         self._reset()
-        return found
+        self._is_rest = is_slow
+        return [Refused("too slow, or without an end")] if is_slow else []
 
     @property
     def deadline(self) -> float | None:
@@ -162,7 +167,7 @@ class Wedge:
             self._strangers.add(key)
         if self._strangers:
             return self._spoil("a key that no code has")
-        if self._is_spoilt:
+        if self._is_spoilt or self._is_rest:
             return []
         if len(self._code) == LONGEST_CODE:
             return self._spoil("too long")
@@ -177,4 +182,4 @@ class Wedge:
 
     def _reset(self) -> None:
         self._code.clear()
-        self._is_spoilt = False
+        self._is_spoilt = self._is_rest = False

@@ -86,9 +86,27 @@ def test_a_code_without_end_is_refused_after_a_silence():
 def test_the_rest_of_a_broken_code_is_no_code_of_its_own_before_its_end():
     lines = LineScan(gap_s=0.2)
     lines.feed(b"A-1", 1.0)
-    [refused, scan] = lines.feed(b"B-2\r", 2.0)
+    # Half a code may be another order's: "A-1" and "00482" of "A-100482".
+    [refused] = lines.feed(b"00482\rB-2\r", 1.3)[:1]
     assert isinstance(refused, Refused)
-    assert scan == Scanned("B-2")
+    assert lines.feed(b"C-3\r", 1.4) == [Scanned("C-3")]
+
+
+def test_the_rest_may_come_in_pieces_and_ends_with_its_line():
+    lines = LineScan(gap_s=0.2)
+    lines.feed(b"A-1", 1.0)
+    assert len(lines.idle(1.3)) == 1
+    assert lines.feed(b"004", 1.5) == []
+    assert lines.feed(b"82", 2.1) == []
+    assert lines.feed(b"\rB-2\r", 2.2) == [Scanned("B-2")]
+
+
+def test_who_scans_again_after_a_broken_code_is_heard():
+    """Noise at a plug that goes in is such a code too; nothing of it may stick."""
+    lines = LineScan(gap_s=0.2)
+    lines.feed(b"\x00", 1.0)
+    assert len(lines.idle(1.3)) == 1
+    assert lines.feed(b"B-2\r", 2.0) == [Scanned("B-2")]
 
 
 def test_silence_ends_a_code_where_the_scanner_adds_no_end():

@@ -180,11 +180,19 @@ def test_a_pause_breaks_a_code_off():
     assert wedge.idle(0.51) == [Refused("too slow, or without an end")]
     assert wedge.deadline is None
     # Or the next key finds that the pause was too long.
-    fed(wedge, typed("12")[:-2], start=1)
-    assert fed(wedge, typed("34"), start=3) == [
+    fed(wedge, typed("12")[:-2], start=2)
+    assert fed(wedge, typed("34"), start=4) == [
         Refused("too slow, or without an end"),
         Scanned("34"),
     ]
+
+
+def test_the_rest_of_a_slow_code_is_no_code_of_its_own():
+    wedge = Wedge(gap_s=0.5)
+    fed(wedge, typed("12")[:-2], start=0)
+    [refused] = fed(wedge, typed("34"), start=0.6)
+    assert refused == Refused("too slow, or without an end")
+    assert fed(wedge, typed("56"), start=0.7) == [Scanned("56")]
 
 
 def test_a_spoilt_code_ends_with_a_pause_too():
