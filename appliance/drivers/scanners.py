@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import select
+import termios
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -29,6 +30,11 @@ LOG_EVERY_S: Final = 5.0
 _READ_BYTES: Final = 4096
 _EV_SYN, _EV_KEY = 0, 1  # linux/input-event-codes.h
 _SYN_DROPPED: Final = 3
+# What was scanned while nobody listened is not to be done now: a scanner keeps it and hands it
+# over at the opening, and the tail of a code that is under way may be another order's. So a line
+# is read in earnest once it was quiet for so long, and after the longer time in any case.
+_QUIET_S: Final = 0.1
+_QUIET_MOST_S: Final = 1.0
 
 Clock = Callable[[], float]
 Hear = Callable[[str], None]
@@ -133,9 +139,25 @@ class _Reader:
         }
         return None if self._closed_in in ready else bool(ready)
 
+    def _quieten(self, descriptor: int, read: Callable[[], object]) -> None:
+        """Throw away what comes until it is quiet."""
+        until = self._clock() + _QUIET_MOST_S
+        while self._clock() < until and self._wait(descriptor, self._clock() + _QUIET_S):
+            with suppress(BlockingIOError):
+                read()
 
-def _gone(path: str, error: OSError) -> ScannerTrouble:
-    return ScannerTrouble(Code.SCANNER_GONE, f"{path}: {error.strerror or error}")
+
+def _some(descriptor: int) -> bytes:
+    data = os.read(descriptor, _READ_BYTES)
+    if not data:
+        # A tty that is readable and has nothing is one that was hung up.
+        raise OSError("hung up")
+    return data
+
+
+def _gone(path: str, error: Exception) -> ScannerTrouble:
+    why = error.strerror if isinstance(error, OSError) else None
+    return ScannerTrouble(Code.SCANNER_GONE, f"{path}: {why or error}")
 
 
 class EvdevScanner(_Reader):
@@ -163,6 +185,7 @@ class EvdevScanner(_Reader):
             raise _gone(path, error) from error
         try:
             device.grab()
+            self._quieten(device.fd, lambda: list(device.read()))
             log.info("scanner_opened", path=path, layout=self._options.layout)
             opened()
             self._read(device, scanned, refused)
@@ -201,9 +224,11 @@ class SerialScanner(_Reader):
         path = self._options.path
         try:
             port = serial.Serial(path, baudrate=self._options.baud, timeout=0, exclusive=True)
-        except OSError as error:  # serial.SerialException is one
+        # serial.SerialException is an OSError; ValueError: a speed that the port has not.
+        except (OSError, ValueError, termios.error) as error:
             raise _gone(path, error) from error
         try:
+            self._quieten(port.fileno(), lambda: _some(port.fileno()))
             log.info("scanner_opened", path=path)
             opened()
             self._read(port.fileno(), scanned, refused)
@@ -220,10 +245,7 @@ class SerialScanner(_Reader):
                 self._hand_over(lines.idle(self._clock()), scanned, refused)
                 continue
             try:
-                data = os.read(descriptor, _READ_BYTES)
+                data = _some(descriptor)
             except BlockingIOError:
                 continue
-            if not data:
-                # A tty that is readable and has nothing is one that was hung up.
-                raise OSError("hung up")
             self._hand_over(lines.feed(data, self._clock()), scanned, refused)

@@ -1,10 +1,16 @@
 """The scanner drivers where they differ from each other. What holds for both is in
 tests/contract/scanner.py."""
 
+import termios
+import threading
+import time
+
 import pytest
+import serial
 from structlog.testing import capture_logs
 
 from appliance.domain.errors import Code, ConfigTrouble, ScannerTrouble
+from appliance.drivers import scanners
 from appliance.drivers.scanners import (
     EvdevOptions,
     EvdevScanner,
@@ -12,6 +18,7 @@ from appliance.drivers.scanners import (
     SerialScannerOptions,
     open_input_device,
 )
+from appliance.protocols.scans import REST_S
 from appliance.simulators.scanner import ScannerSimulator
 from tests.contract.scanner import Running
 
@@ -84,6 +91,7 @@ def test_a_code_without_an_end_is_refused_after_a_while(keyboard, typing):
 
     keyboard.press(ecodes.KEY_1)
     assert typing.next()[0] == "refused"
+    time.sleep(REST_S)
     keyboard.type("45")
     assert typing.next() == ("scanned", "45")
 
@@ -152,6 +160,8 @@ def test_a_slow_scanner_is_waited_for(simulator, reading):
 def test_half_a_code_is_refused(simulator, reading):
     assert simulator.send(b"A-")
     assert reading.next()[0] == "refused"
+    assert simulator.scan("100482"), "the rest of it"
+    time.sleep(REST_S)
     assert simulator.scan("A-1")
     assert reading.next() == ("scanned", "A-1")
 
@@ -167,6 +177,74 @@ def test_ten_thousand_characters_are_refused_once(simulator, reading):
     assert reading.next() == ("refused", "too long")
     assert simulator.scan("A-1")
     assert reading.next() == ("scanned", "A-1")
+
+
+def test_what_was_scanned_while_nobody_listened_is_not_done_later(simulator, monkeypatch):
+    """A scanner keeps what nobody took, and hands it over once somebody opens its port; the tail
+    of a code that was under way is another order's."""
+    path = simulator.address.removeprefix("serial:")
+    scanner = SerialScanner(SerialScannerOptions(path))
+    real = serial.Serial
+
+    def opened(*arguments, **options):
+        port = real(*arguments, **options)
+        assert simulator.send(b"00482\rKASSA-CONFIRM\r")
+        return port
+
+    monkeypatch.setattr(serial, "Serial", opened)
+    running = Running(scanner)
+    assert running.next() == ("opened", "")
+    assert simulator.scan("A-1")
+    assert running.next() == ("scanned", "A-1")
+    scanner.close()
+    running.end()
+
+
+def test_a_scanner_that_never_falls_silent_is_opened_all_the_same(simulator, monkeypatch):
+    monkeypatch.setattr(scanners, "_QUIET_MOST_S", 0.2)
+    path = simulator.address.removeprefix("serial:")
+    scanner = SerialScanner(SerialScannerOptions(path))
+    running = Running(scanner)
+    stop = threading.Event()
+
+    def chatter():
+        while not stop.wait(0.02):
+            simulator.send(b"x")
+
+    thread = threading.Thread(target=chatter)
+    thread.start()
+    assert running.next() == ("opened", "")
+    stop.set()
+    thread.join()
+    scanner.close()
+    running.end()
+
+
+def test_keys_that_were_under_way_when_it_was_opened_are_no_code(keyboard):
+    scanner = EvdevScanner(EvdevOptions("/dev/kassa/scanner"), open_device=keyboard.open)
+    running = Running(scanner)
+    until = time.monotonic() + 5
+    while keyboard.device is None and time.monotonic() < until:
+        time.sleep(0.001)
+    keyboard.type("482")
+    assert running.next() == ("opened", "")
+    keyboard.type("45")
+    assert running.next() == ("scanned", "45")
+    scanner.close()
+
+
+@pytest.mark.parametrize("error", [termios.error(5, "Input/output error"), ValueError("baud")])
+def test_a_port_that_cannot_be_set_is_trouble(simulator, monkeypatch, error):
+    """As when it is pulled out in that moment; termios has an error of its own."""
+
+    def tcsetattr(*_):
+        raise error
+
+    monkeypatch.setattr(termios, "tcsetattr", tcsetattr)
+    path = simulator.address.removeprefix("serial:")
+    with pytest.raises(ScannerTrouble) as caught:
+        SerialScanner(SerialScannerOptions(path)).run(pytest.fail, pytest.fail)
+    assert caught.value.code is Code.SCANNER_GONE
 
 
 def test_one_reader_only(simulator, reading):
