@@ -36,6 +36,7 @@ from appliance.protocols.escpos import (
     Responses,
     StatusByte,
     diagnosis,
+    ending,
     parse_status,
     request,
 )
@@ -223,15 +224,38 @@ class EscposPrinter:
             line.receive(self._clock())  # tells when the line has broken
             return frozenset()
         self._forget(line)
+        try:
+            return self._ask_all(line)
+        except LineBroken:
+            raise
+        except PrinterTrouble as trouble:
+            if trouble.code is not Code.PRINTER_GONE or not self._may_hold_half(line):
+                raise
+        # It may take the question for the rest of a command that was cut short.
+        self._end_command(line)
+        self._forget(line)
         return self._ask_all(line)
+
+    def _may_hold_half(self, line: PrinterLine) -> bool:
+        """Whether what came last on this line may have broken off inside of a command, with
+        nothing that clears it."""
+        can_clear = self._profile.clears and self._asks(line)
+        return self._is_fresh and line.can_answer and not can_clear
+
+    def _end_command(self, line: PrinterLine) -> None:
+        """Or the next document would be taken for the rest of an image, and count as printed."""
+        data = ending(self._profile)
+        line.send(data, self._clock() + self._patience(line, len(data)))
 
     def _prepared(self, line: PrinterLine) -> PrinterLine:
         """The line, with a printer on it that is well and holds nothing of an earlier document."""
         if found := diagnosis(self._look(line)):
             raise PrinterTrouble(*found)
-        if self._is_fresh and self._asks(line):
+        if self._may_hold_half(line):
+            self._end_command(line)
+        elif self._is_fresh and self._asks(line):
             self._clear(line)
-            self._is_fresh = False
+        self._is_fresh = False
         return line
 
     def _after(self, trouble: PrinterTrouble) -> None:

@@ -26,7 +26,7 @@ from appliance.simulators.paper import (
 )
 
 _ESC, _FS, _GS = 0x1B, 0x1C, 0x1D
-_LF, _CR = 0x0A, 0x0D
+_LF, _CR, _NUL = 0x0A, 0x0D, 0x00
 # Parameters after the two bytes of a command; -1: see _long.
 _PARAMETERS: Final = {
     (_ESC, 0x40): 0,  # ESC @ initialise
@@ -130,7 +130,7 @@ class Interpreter:
             self._esc(command)
         elif command[0] == _GS:
             self._gs(command)
-        elif command != b"\x1c." and command[0] != _CR:
+        elif command != b"\x1c." and command[0] not in (_CR, _NUL):
             self.defect(f"unknown command {command[:4].hex(' ')}")
 
     def defect(self, what: str) -> None:

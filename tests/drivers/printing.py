@@ -1,5 +1,7 @@
 """A printer driver, a simulated printer, and a receipt: what the tests of both need."""
 
+import socket
+import threading
 import time
 from contextlib import contextmanager
 
@@ -51,6 +53,42 @@ def driven(address, profile="epson-tm-80", **options):
     printer = EscposPrinter(EscposOptions(address, profile, **options))
     yield printer
     printer.close()
+
+
+@contextmanager
+def scripted(answer):
+    """A TCP printer: answer(data) gives the bytes to say back, or None to hang up."""
+    stop = threading.Event()
+
+    def serve():
+        while not stop.is_set():
+            try:
+                peer, _ = server.accept()
+            except OSError:
+                continue
+            peer.settimeout(0.05)
+            with peer:
+                while not stop.is_set():
+                    try:
+                        data = peer.recv(4096)
+                        reply = answer(data) if data else None
+                        if reply is None:
+                            break
+                        peer.sendall(reply)
+                    except TimeoutError:
+                        continue
+                    except OSError:
+                        break
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.05)
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"tcp:127.0.0.1:{server.getsockname()[1]}"
+        finally:
+            stop.set()
+            thread.join()
 
 
 def trouble_of(printer, document=RECEIPT, began=lambda: None):

@@ -16,45 +16,18 @@ from appliance.domain.receipt import Document, Text
 from appliance.drivers.escpos_printer import EscposOptions
 from appliance.drivers.printer_lines import open_line
 from appliance.simulators.escpos_printer import Fault, papers_of
-from tests.drivers.printing import LONG, RECEIPT, WHOLE, driven, simulated, trouble_of, wait_for
+from tests.drivers.printing import (
+    LONG,
+    RECEIPT,
+    WHOLE,
+    driven,
+    scripted,
+    simulated,
+    trouble_of,
+    wait_for,
+)
 
 # --- peers that answer otherwise -----------------------------------------------------------------
-
-
-@contextmanager
-def scripted(answer):
-    """A TCP printer: answer(data) gives the bytes to say back, or None to hang up."""
-    stop = threading.Event()
-
-    def serve():
-        while not stop.is_set():
-            try:
-                peer, _ = server.accept()
-            except OSError:
-                continue
-            peer.settimeout(0.05)
-            with peer:
-                while not stop.is_set():
-                    try:
-                        data = peer.recv(4096)
-                        reply = answer(data) if data else None
-                        if reply is None:
-                            break
-                        peer.sendall(reply)
-                    except TimeoutError:
-                        continue
-                    except OSError:
-                        break
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(0.05)
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            yield f"tcp:127.0.0.1:{server.getsockname()[1]}"
-        finally:
-            stop.set()
-            thread.join()
 
 
 @contextmanager
@@ -201,7 +174,7 @@ def test_a_connection_that_was_closed_while_idle_is_opened_again_at_once():
             assert printer.check().is_well
             hang_up.set()
             wait_for(lambda: not hang_up.is_set())
-            began = []
+            began: list[int] = []
             printer.print(RECEIPT, lambda began=began: began.append(1))
             assert began == [1]
 

@@ -10,6 +10,7 @@ import pytest
 from appliance.domain.errors import Code, PrinterTrouble
 from appliance.domain.receipt import Document, Qr
 from appliance.drivers.printer_lines import open_line
+from appliance.protocols.escpos import PROFILES
 from appliance.simulators.escpos_printer import Fault
 from tests.drivers.printing import (
     LONG,
@@ -17,6 +18,7 @@ from tests.drivers.printing import (
     WAIT_S,
     WHOLE,
     driven,
+    scripted,
     simulated,
     trouble_of,
     wait_for,
@@ -168,6 +170,42 @@ def test_what_another_left_unfinished_does_not_swallow_the_next_paper(tmp_path):
         with driven(simulator.address) as printer:
             printer.print(RECEIPT, lambda: None)
         assert simulator.papers[0].lines == ["half", *WHOLE]
+
+
+@pytest.mark.parametrize("profile", ["generic-58", "cyrillic-80"])
+@pytest.mark.parametrize("status", ["full", "none"])
+def test_nor_where_the_printer_cannot_be_told_to_forget_it(tmp_path, profile, status):
+    """The whole receipt became a part of the image, and counted as printed."""
+    with simulated(tmp_path, profile) as simulator:
+        line = open_line(simulator.address, time.monotonic, baud=9600, rts_cts=False)
+        line.send(b"\x1b@half\n\x1dv0\x00\x30\x00\x18\x00" + b"\xff" * 40, time.monotonic() + 1)
+        wait_for(lambda: simulator.state()["buffered_bytes"] == 48)
+        line.close()
+        with driven(simulator.address, profile, status=status) as printer:
+            printer.print(RECEIPT, lambda: None)
+            wait_for(lambda: simulator.papers)
+        assert simulator.papers[0].lines[:3] == [
+            "half",
+            "Order A-1",
+            "─" * PROFILES[profile].columns,
+        ]
+
+
+def test_a_printer_that_takes_questions_for_the_rest_of_an_image_is_found_again():
+    """It reads DLE EOT in its turn, as many do."""
+    waits_for = [1100]
+
+    def answer(data):
+        swallowed = min(waits_for[0], len(data))
+        waits_for[0] -= swallowed
+        return b"\x12" * data[swallowed:].count(b"\x10\x04")
+
+    with (
+        scripted(answer) as address,
+        driven(address, "generic-58", status_timeout_s=0.2) as printer,
+    ):
+        assert printer.check().is_well
+        printer.print(RECEIPT, lambda: None)
 
 
 def test_a_torn_paper_is_cut_off_before_the_next(tmp_path):

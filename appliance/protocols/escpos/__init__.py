@@ -8,7 +8,7 @@ encode         a document to bytes
 status         real-time status, process ids (bytes to messages)
 """
 
-from appliance.protocols.escpos.encode import Encoder
+from appliance.protocols.escpos.encode import Encoder, ending
 from appliance.protocols.escpos.profiles import PROFILES, Profile
 from appliance.protocols.escpos.status import (
     CLEAR_BUFFERS,
@@ -37,6 +37,7 @@ __all__ = [
     "Responses",
     "StatusByte",
     "diagnosis",
+    "ending",
     "parse_status",
     "request",
 ]

@@ -29,7 +29,8 @@ _MOST_MODULE_DOTS: Final = 6
 _QR_PAPER_PERCENT: Final = 55  # how much of the paper's width a QR code takes, where it can
 _QR_QUIET_MODULES: Final = 4  # ISO/IEC 18004, on each side
 _BARCODE_HEIGHT_DOTS: Final = 80
-_BAND_DOTS: Final = 96  # a raster image goes in bands of this height
+_BAND_DOTS: Final = 24  # a raster image goes in bands of this height
+_BAND_HEAD: Final = b"\x1dv0\x00\x00\x00\x00\x00"  # GS v 0, its mode and its size
 _TEAR_OFF_LINES: Final = 4
 _LARGEST_SIZE: Final = 8  # GS !
 _MOST_FEED: Final = 10
@@ -88,6 +89,13 @@ class Encoder:
         if process_id is not None:
             job.emit(process_id_request(process_id))
         return tuple(job.segments)
+
+
+def ending(profile: Profile) -> bytes:
+    """What ends any command of ours that broke off in the middle: as many NULs as the longest
+    one, a band of an image, can still wait for. A printer that waits for nothing ignores them, as
+    it does all control codes that ESC/POS does not define."""
+    return b"\0" * ((profile.dots + 7) // 8 * _BAND_DOTS + len(_BAND_HEAD))
 
 
 class _Job:

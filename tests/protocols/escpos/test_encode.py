@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from appliance.domain.receipt import Align, Barcode, Document, Feed, Pair, Qr, Rule, Text
-from appliance.protocols.escpos import PROFILES, Encoder
+from appliance.protocols.escpos import PROFILES, Encoder, ending
 from appliance.protocols.escpos.profiles import Cut
 from appliance.simulators import paper_drawing
 from appliance.simulators.escpos_printer import papers_of
@@ -211,6 +211,17 @@ def test_cutting_first_leaves_the_torn_one_alone(name):
     papers, defects = papers_of(torn + b"".join(encoder.encode(document, cut_first=True)), name)
     assert defects == []
     assert [paper.lines for paper in papers] == [["torn"], ["whole"]]
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_the_ending_ends_whatever_broke_off(name):
+    """A line that is lost anywhere in a receipt must not cost the next one."""
+    evil = Document((Text("a"), Qr("q" * 200), Barcode("16040104"), Barcode("A-1"), Text("b")))
+    data = b"".join(ENCODERS[name].encode(evil))
+    after = ending(PROFILES[name]) + b"".join(ENCODERS[name].encode(Document((Text("whole"),))))
+    for at in {*range(1, len(data), max(1, len(data) // 200)), *range(1, 40)}:
+        papers, _ = papers_of(data[:at] + after, name)
+        assert "whole" in papers[-1].lines, data[:at][-20:]
 
 
 def test_the_preferred_page_is_used():
