@@ -286,10 +286,6 @@ class EscposPrinter:
 
     # --- questions -------------------------------------------------------------------------
 
-    def _expect_well(self, line: PrinterLine) -> None:
-        if found := diagnosis(self._ask_all(line)):
-            raise PrinterTrouble(*found)
-
     def _forget(self, line: PrinterLine) -> None:
         """Late answers to earlier questions must not pass for answers to the next ones."""
         line.discard_input()
@@ -349,8 +345,11 @@ class EscposPrinter:
             if len(chunk) >= _CHUNK_BYTES or chunk.count(b"\n") >= _CHUNK_LINES:
                 self._send(line, chunk)
                 chunk = b""
-                if self._asks(line) and Flag.OFFLINE in self._ask_in_job(line, Query.PRINTER):
-                    self._expect_well(line)
+                is_offline = self._asks(line) and Flag.OFFLINE in self._ask_in_job(
+                    line, Query.PRINTER
+                )
+                if is_offline and (found := self._trouble_in_job(line)):
+                    raise PrinterTrouble(*found)
         self._send(line, chunk)
         self._is_sent = True
 
@@ -383,6 +382,16 @@ class EscposPrinter:
                 raise
             raise self._blocked(line) from trouble
         return flags
+
+    def _trouble_in_job(self, line: PrinterLine) -> tuple[Code, str] | None:
+        """What is wrong, if anything; somebody's finger on the feed button is waited for: the
+        printer goes on by itself, and a paper that is broken off for it comes out twice."""
+        until = self._clock() + self._options.finish_timeout_s
+        while True:
+            found = diagnosis(self._ask_in_job(line, *Query))
+            if found is None or found[1] != Flag.FEEDING.value or self._clock() >= until:
+                return found
+            self._listen(line, self._clock() + _POLL_S)
 
     def _blocked(self, line: PrinterLine) -> PrinterTrouble:
         """Why the printer takes no more. It is asked; what waits before the question is dropped,
@@ -424,7 +433,7 @@ class EscposPrinter:
                 self._listen(line, min(until, self._clock() + _POLL_S))
                 if self._done == identity:
                     return
-                found = diagnosis(self._ask_in_job(line, *Query))
+                found = self._trouble_in_job(line)
                 # Its word that the paper is out counts, even where that paper was the last.
                 if found and self._done != identity:
                     raise PrinterTrouble(*found)
@@ -435,7 +444,7 @@ class EscposPrinter:
             settle_s = 0
         until = self._clock() + settle_s
         while True:
-            if found := diagnosis(self._ask_in_job(line, *Query)):
+            if found := self._trouble_in_job(line):
                 raise PrinterTrouble(*found)
             if self._clock() >= until:
                 return

@@ -1,6 +1,7 @@
 """The printer driver against peers that answer otherwise, and its options and lines."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -201,6 +202,44 @@ def test_a_printer_that_takes_no_more_is_not_believed_because_the_kernel_did():
         with driven(address, "generic-80", status="none", write_timeout_s=0.3) as printer:
             document = Document(LONG.elements[:90])
             assert trouble_of(printer, document).code is Code.PRINTER_GONE
+
+
+class Fed:
+    """Answers as a printer whose feed button is pressed, from the first print byte on, until it
+    was asked so many times."""
+
+    def __init__(self, asked_most):
+        self.left = asked_most
+        self.began = False
+        self.identity = b""
+
+    def __call__(self, data):
+        said = b""
+        self.began |= b"Order" in data
+        if b"\x1d(H" in data:
+            self.identity = data[data.index(b"\x1d(H") + 7 :][:4]
+        for question in re.findall(rb"\x10\x04(.)", data):
+            is_fed = self.began and self.left > 0
+            self.left -= int(is_fed)
+            said += b"\x1a" if is_fed and question in b"\x01\x02" else b"\x12"
+        if self.identity and not self.left:
+            said += b"\x37\x22" + self.identity + b"\x00"
+        return said
+
+
+@pytest.mark.parametrize("profile", ["epson-tm-80", "generic-80"])
+def test_a_finger_on_the_feed_button_does_not_cost_a_second_paper(profile):
+    """The printer is offline so long, and goes on by itself."""
+    fed = Fed(12)
+    with scripted(fed) as address, driven(address, profile, status_timeout_s=0.3) as printer:
+        printer.print(RECEIPT, lambda: None)
+        assert fed.left == 0
+
+
+def test_a_feed_button_that_is_stuck_is_told():
+    options = {"status_timeout_s": 0.3, "finish_timeout_s": 0.3}
+    with scripted(Fed(10_000)) as address, driven(address, "generic-80", **options) as printer:
+        assert "button" in trouble_of(printer).detail
 
 
 def test_near_end_is_well_but_told(tmp_path):
