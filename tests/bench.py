@@ -13,6 +13,7 @@ import argparse
 import logging
 import os
 import re
+import sqlite3
 import statistics
 import tempfile
 import time
@@ -300,14 +301,43 @@ def screen(rig: Rig, kiosk: Kiosk, table: Table, column: str, runs: int) -> None
     table.times("scan → order on the screen", column, found)
 
 
-def cold_start(kiosk: Kiosk, table: Table, column: str, runs: int) -> None:
+def commits(folder: Path, table: Table, column: str, runs: int) -> None:
+    """What one durable step costs on this disk at the least. A command to the terminal has three
+    of them before its first byte, a receipt two, a copy one; peers, whose figures are to be
+    beaten, have none."""
     found = []
+    database = sqlite3.connect(folder / "commits.sqlite3", isolation_level=None)
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = FULL")
+    database.execute("CREATE TABLE fact (body TEXT)")
+    for _ in range(runs):
+        begun = time.monotonic()
+        database.execute("INSERT INTO fact VALUES (?)", ("x" * 500,))
+        found.append(time.monotonic() - begun)
+    database.close()
+    table.times("for comparison: one synced commit on this disk", column, found)
+
+
+def processor(kiosk: Kiosk) -> float:
+    """Seconds of processor time that the kiosk has used."""
+    ticks = 0
+    for pid in kiosk.pids():
+        values = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(values[11]) + int(values[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def cold_start(kiosk: Kiosk, table: Table, column: str, runs: int) -> None:
+    found, used = [], []
     for _ in range(runs):
         kiosk.kill()
         begun = time.monotonic()
         kiosk.start()
         found.append(time.monotonic() - begun)
+        used.append(processor(kiosk))
     table.times(f"cold start → first answer ({runs} runs)", column, found)
+    # The same whatever else this machine does, so this is where growth would show.
+    table.times("processor time of that", column, used)
 
 
 def measure(table: Table, column: str, facts: int, chosen: argparse.Namespace) -> None:
@@ -327,6 +357,8 @@ def measure(table: Table, column: str, facts: int, chosen: argparse.Namespace) -
                     "memory, all loaded, as if alone [MiB]", column, f"{alone(kiosk) / 2**20:.1f}"
                 )
                 cold_start(kiosk, table, column, chosen.starts)
+                commits(folder, table, column, chosen.runs)
+    print(f"  load of this machine at the end: {os.getloadavg()[0]:.1f}", flush=True)
 
 
 def main(arguments: list[str] | None = None) -> None:
