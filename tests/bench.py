@@ -302,9 +302,9 @@ def screen(rig: Rig, kiosk: Kiosk, table: Table, column: str, runs: int) -> None
 
 
 def commits(folder: Path, table: Table, column: str, runs: int) -> None:
-    """What one durable step costs on this disk at the least. A command to the terminal has three
-    of them before its first byte, a receipt two, a copy one; peers, whose figures are to be
-    beaten, have none."""
+    """What one durable step costs on this disk at the least. A command to the terminal has two of
+    them before its first byte (claim asked; claimed and started), a copy one (queued), and from
+    the approval to its receipt there are five; peers, whose figures are to be beaten, have none."""
     found = []
     database = sqlite3.connect(folder / "commits.sqlite3", isolation_level=None)
     database.execute("PRAGMA journal_mode = WAL")
