@@ -284,7 +284,8 @@ def in_process(rig: Rig) -> Iterator[Counter]:
     counter = build(rig.config(), hung)
     counter.start()
     try:
-        until(lambda: counter.screen().devices, "the devices are known")
+        # The scanner too: what is scanned before it is open is thrown away.
+        until(lambda: len(counter.screen().devices) == 4, "the devices are known")
         yield counter
     finally:
         assert counter.stop(WAIT_S)
