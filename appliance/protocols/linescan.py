@@ -1,14 +1,15 @@
 """Serial scanners (CDC-ACM, RS-232): bytes to codes.
 
 A code is a line of UTF-8 that ends with CR, LF or both. A barcode can hold any byte: control
-characters in it are refused, and so is what is too long, both up to the end of the line.
+characters in it are refused, and so is what is too long, both up to the end of the line. Of a
+barcode that holds line ends only the first line is a code.
 """
 
 from __future__ import annotations
 
 from typing import Final, Literal
 
-from appliance.protocols.scans import LONGEST_CODE, REST_S, Refused, Scan, Scanned
+from appliance.protocols.scans import GLUED, GLUED_S, LONGEST_CODE, REST_S, Refused, Scan, Scanned
 
 _ENDS: Final = b"\r\n"
 _LONGEST_BYTES: Final = LONGEST_CODE * 4  # UTF-8
@@ -31,6 +32,7 @@ class LineScan:
         self._is_too_long = False
         self._is_rest = False  # of a code that broke off: skipped up to its end
         self._last = 0.0
+        self._ended_at = float("-inf")
 
     def feed(self, data: bytes, now: float) -> list[Scan]:
         """The codes that these bytes complete. now: seconds that only grow."""
@@ -40,9 +42,14 @@ class LineScan:
         self._last = now
         for byte in data:
             if byte in _ENDS:
+                if self._code or self._is_rest:
+                    self._ended_at = now
                 found += self._end()
             elif self._is_rest:
                 continue
+            elif not self._code and now - self._ended_at < GLUED_S:
+                self._is_rest = True
+                found.append(Refused(GLUED))
             elif len(self._code) < _LONGEST_BYTES:
                 self._code.append(byte)
             else:

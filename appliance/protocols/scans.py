@@ -13,6 +13,11 @@ REST_S: Final = 1.0
 """After a code that broke off, what comes within this time is its rest: half a code may be another
 order's. A person takes longer to scan again."""
 
+GLUED_S: Final = 0.05
+"""A code that begins so soon after the end of the one before came out of the same barcode: a symbol
+can hold a line end and, behind it, a command. Nobody scans two in that time."""
+GLUED: Final = "a second code in the same scan"
+
 
 @dataclass(frozen=True, slots=True)
 class Scanned:

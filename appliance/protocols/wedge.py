@@ -3,7 +3,8 @@
 A scanner of this kind types what the barcode says, and a barcode can say Ctrl+Alt+Del (known as
 BadBarcode). So the keys are read here and nowhere else, and only those of the tables below with
 no modifier but Shift make a code; Enter or Tab ends it. Anything else spoils the code that it
-occurs in: it is refused as a whole, once, and skipped up to its end or a pause.
+occurs in: it is refused as a whole, once, and skipped up to its end or a pause. So is what follows
+an end without a pause: it is of the same barcode.
 
 Numbers: linux/input-event-codes.h. A scanner presses keys by the layout that it is set to; the
 table of that layout says which character it meant.
@@ -14,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from appliance.protocols.scans import LONGEST_CODE, REST_S, Refused, Scan, Scanned
+from appliance.protocols.scans import GLUED, GLUED_S, LONGEST_CODE, REST_S, Refused, Scan, Scanned
 
 _RELEASED, _PRESSED = 0, 1  # 2 is the kernel's own repetition of a held key: no new character
 _SHIFTS: Final = frozenset({42, 54})
@@ -119,6 +120,7 @@ class Wedge:
         self._is_spoilt = False  # refused already; skipped up to its end
         self._is_rest = False  # of a code that was too slow: skipped likewise
         self._last = 0.0
+        self._ended_at = float("-inf")
 
     def key(self, key: int, value: int, now: float) -> list[Scan]:
         """The codes that this key event completes. value: 0 up, 1 down, 2 repeated.
@@ -133,7 +135,7 @@ class Wedge:
         elif key in _SHIFTS:
             self._shifts.add(key)
         elif value == _PRESSED:
-            found += self._pressed(key)
+            found += self._pressed(key, now)
         return found
 
     def lost(self, now: float) -> list[Scan]:
@@ -157,9 +159,11 @@ class Wedge:
         """When `idle` has something to say; None: not before the next key."""
         return self._last + self._gap_s if self._code or self._is_spoilt else None
 
-    def _pressed(self, key: int) -> list[Scan]:
+    def _pressed(self, key: int, now: float) -> list[Scan]:
         if key in _ENDS:
             code = "".join(self._code)
+            if code or self._is_spoilt or self._is_rest:
+                self._ended_at = now
             self._reset()
             return [Scanned(code)] if code else []
         character = self._keys.get(key, ("\0", "\0"))[bool(self._shifts)]
@@ -169,6 +173,8 @@ class Wedge:
             return self._spoil("a key that no code has")
         if self._is_spoilt or self._is_rest:
             return []
+        if not self._code and now - self._ended_at < GLUED_S:
+            return self._spoil(GLUED)
         if len(self._code) == LONGEST_CODE:
             return self._spoil("too long")
         self._code.append(character)

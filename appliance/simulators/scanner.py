@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from appliance.simulators.cables import PtyCable
 
+AGAIN_S: Final = 0.3
+"""From one barcode to the next; no person and no scanner is quicker."""
 _WRITE_WAIT_S: Final = 2.0
 
 
@@ -34,6 +36,7 @@ class ScannerSimulator:
         self._on_change = on_change
         self._lock = threading.Lock()
         self._last = ""
+        self._again_at = float("-inf")
 
     def __enter__(self) -> ScannerSimulator:
         self.start()
@@ -63,6 +66,7 @@ class ScannerSimulator:
     def scan(self, text: str, *, pause_s: float = 0.0) -> bool:
         """Read this code, whatever characters are in it. pause_s: between two of them.
         False: nobody took it, because the cable is out or its buffer full."""
+        time.sleep(max(0.0, self._again_at - time.monotonic()))
         self._last = text
         is_sent = self.send(f"{text}{self._suffix}".encode(), pause_s=pause_s)
         self._on_change()
@@ -82,6 +86,7 @@ class ScannerSimulator:
                 if not sent:
                     return False
                 piece = piece[sent:]
+        self._again_at = time.monotonic() + AGAIN_S
         return True
 
     def _write(self, data: bytes, until: float) -> int:

@@ -23,7 +23,8 @@ class ScannerRig(ABC):
     scanner: Scanner
 
     @abstractmethod
-    def scan(self, text: str) -> None: ...
+    def scan(self, text: str) -> None:
+        """As a person does: not within GLUED_S of the one before."""
 
     @abstractmethod
     def scan_evil(self) -> None:

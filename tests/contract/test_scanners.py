@@ -1,6 +1,8 @@
 """Every scanner driver. There is no keyboard to be had in a test, so evdev's device is one end of
 a pipe with the kernel's own records in it (tests/drivers/input_pipe.py)."""
 
+import time
+
 import pytest
 
 from appliance.drivers.scanners import (
@@ -9,7 +11,7 @@ from appliance.drivers.scanners import (
     SerialScanner,
     SerialScannerOptions,
 )
-from appliance.simulators.scanner import ScannerSimulator
+from appliance.simulators.scanner import AGAIN_S, ScannerSimulator
 from tests.contract.scanner import ScannerContract, ScannerRig
 
 
@@ -44,6 +46,7 @@ class EvdevRig(ScannerRig):
         )
 
     def scan(self, text):
+        time.sleep(AGAIN_S)
         self.keyboard.type(text)
 
     def scan_evil(self):

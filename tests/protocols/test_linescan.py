@@ -1,9 +1,11 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.protocols.linescan import LineScan
-from appliance.protocols.scans import LONGEST_CODE, Refused, Scanned
+from appliance.protocols.scans import GLUED, GLUED_S, LONGEST_CODE, Refused, Scanned
 
 PRINTABLE = st.characters(codec="utf-8", categories=("L", "N", "P", "S")) | st.just(" ")
 CODES = st.text(PRINTABLE, min_size=1, max_size=30)
@@ -15,16 +17,31 @@ CODES = st.text(PRINTABLE, min_size=1, max_size=30)
     cuts=st.lists(st.integers(0, 200), max_size=8),
 )
 def test_lines_are_codes_however_they_are_cut(codes, end, cuts):
-    data = "".join(code + end for code in codes).encode()
-    edges = [0, *sorted(cut for cut in cuts if cut < len(data)), len(data)]
     lines = LineScan()
-    found = [
-        scan
-        for start, stop in zip(edges, edges[1:], strict=False)  # noqa: RUF007
-        for scan in lines.feed(data[start:stop], 0.0)
-    ]
+    found = []
+    for number, code in enumerate(codes):
+        data = (code + end).encode()
+        edges = [0, *sorted(cut for cut in cuts if cut < len(data)), len(data)]
+        for start, stop in pairwise(edges):
+            found += lines.feed(data[start:stop], number * GLUED_S)
     assert found == [Scanned(code) for code in codes]
     assert lines.deadline is None
+
+
+@given(
+    codes=st.lists(CODES, min_size=2, max_size=4),
+    end=st.sampled_from(["\r", "\n", "\r\n"]),
+    size=st.integers(1, 40),
+)
+def test_of_a_barcode_with_line_ends_only_the_first_line_is_a_code(codes, end, size):
+    """A customer's QR code must not press the seller's buttons, however slowly it comes."""
+    data = "".join(code + end for code in codes).encode()
+    lines, found, now = LineScan(), [], 0.0
+    for at in range(0, len(data), size):
+        found += lines.feed(data[at : at + size], now)
+        now += 0.02
+    assert found == [Scanned(codes[0]), *[Refused(GLUED)] * (len(codes) - 1)]
+    assert lines.feed(b"A-1\r", now + GLUED_S) == [Scanned("A-1")]
 
 
 @given(chunks=st.lists(st.binary(max_size=400), max_size=8), ends=st.sampled_from(["line", "gap"]))
@@ -56,7 +73,9 @@ def test_any_bytes_give_sound_codes_and_the_next_scan_is_read(chunks, ends):
     ],
 )
 def test_refused(line, why):
-    assert LineScan().feed(line + b"\rA-1\r", 0.0) == [Refused(why), Scanned("A-1")]
+    lines = LineScan()
+    assert lines.feed(line + b"\r", 0.0) == [Refused(why)]
+    assert lines.feed(b"A-1\r", GLUED_S) == [Scanned("A-1")]
 
 
 def test_the_longest_code():
@@ -98,7 +117,8 @@ def test_the_rest_may_come_in_pieces_and_ends_with_its_line():
     assert len(lines.idle(1.3)) == 1
     assert lines.feed(b"004", 1.5) == []
     assert lines.feed(b"82", 2.1) == []
-    assert lines.feed(b"\rB-2\r", 2.2) == [Scanned("B-2")]
+    assert lines.feed(b"\r", 2.2) == []
+    assert lines.feed(b"B-2\r", 2.3) == [Scanned("B-2")]
 
 
 def test_who_scans_again_after_a_broken_code_is_heard():
