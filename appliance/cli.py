@@ -54,7 +54,13 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--port", type=int, default=8100, help="the kiosk's; the bench has the next")
     demo.add_argument("--currency", default="EUR", choices=("EUR", "RUB", "USD", "JPY"))
     demo.add_argument("--language", default="en", choices=("en", "ru", "de", "fr"))
-    demo.add_argument("--data", type=Path, help="keep the data here (default: a new folder)")
+    demo.add_argument(
+        "--data",
+        type=_folder,
+        metavar="FOLDER",
+        help="keep the data here: a new or empty folder, or an earlier demo's"
+        " (default: a new one, removed at the end)",
+    )
     demo.set_defaults(run=_demo)
 
     journal = commands.add_parser("journal", help="read the journal").add_subparsers(
@@ -73,6 +79,12 @@ def _parser() -> argparse.ArgumentParser:
             part.add_argument("--most", type=int, default=50)
             part.add_argument("--subject", default="", help="one handover or print job")
     return parser
+
+
+def _folder(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("name a folder")  # "" would be the one we stand in
+    return Path(text)
 
 
 def _config_option(parser: argparse.ArgumentParser) -> None:

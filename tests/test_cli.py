@@ -36,6 +36,12 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"kassa {__version__}\n"
 
 
+def test_a_demo_without_a_folders_name(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["demo", "--data", ""])
+    assert "--data: name a folder" in capsys.readouterr().err
+
+
 def test_journal_show(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["journal", "show", "--file", str(journal), "--most", "2"]) == 0
     lines = capsys.readouterr().out.splitlines()

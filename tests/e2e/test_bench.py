@@ -23,6 +23,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from tests.web.bench import free_ports
+from web.bench.files import Folder
 
 pytestmark = pytest.mark.e2e
 
@@ -295,7 +296,7 @@ def test_the_second_ctrl_c_ends_it_at_once(tmp_path: Path) -> None:
 
 def test_a_kiosk_that_does_not_start_is_told_of(tmp_path: Path) -> None:
     kept = tmp_path / "kept"
-    (kept / "kiosk").mkdir(parents=True)
+    Folder(kept).make()
     with (kept / "kiosk" / "kassa.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with running(tmp_path, "--data", str(kept)) as demo:

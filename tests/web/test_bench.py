@@ -87,6 +87,13 @@ class TestFiles:
         assert stat.S_IMODE(folder.token.stat().st_mode) == 0o600
         assert folder.token.read_text() == "secret\n"
 
+    def test_what_was_there_keeps_its_mode(self, tmp_path):
+        tmp_path.chmod(0o755)
+        Folder(tmp_path).make()
+        Folder(tmp_path).make()
+        assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
+        assert stat.S_IMODE((tmp_path / "kiosk").stat().st_mode) == 0o700
+
     @pytest.mark.parametrize("language", ["en", "ru", "de", "fr"])
     @pytest.mark.parametrize("currency", ["EUR", "RUB", "USD", "JPY"])
     def test_the_kiosk_takes_the_configuration(self, tmp_path, language, currency):
@@ -102,6 +109,45 @@ class TestFiles:
             assert found.shop.token.reveal() == town.token
             for device in (found.terminal, found.printer, found.scanner):
                 assert Path(device.address.path).is_symlink()
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+class TestData:
+    """What `--data` may name: otherwise one line says why not, and nothing is touched."""
+
+    @pytest.fixture
+    def refused(self, capsys, monkeypatch):
+        monkeypatch.setattr(demo, "_set_up_logs", lambda: None)  # they outlive the test's stderr
+
+        def run(data):
+            before = contents(data)
+            status = demo.run(port=free_ports(), currency="RUB", language="ru", data=data)
+            assert status == 69
+            assert contents(data) == before
+            told = capsys.readouterr().err
+            assert told.count("\n") == 1
+            assert str(data) in told
+            return told
+
+        return run
+
+    def test_a_running_demos(self, tmp_path, refused):
+        folder = Folder(tmp_path)
+        folder.make()
+        with folder.hold(), Town(tmp_path):
+            write_private(folder.config, "the first one's\n")
+            assert "has a running demo in it" in refused(tmp_path)
+            assert (tmp_path / "dev" / "terminal").is_symlink()
+        folder.hold().close()  # let go of when it ends
+
+    def test_somebody_elses(self, tmp_path, refused):
+        (tmp_path / "letter.txt").write_text("dear")
+        tmp_path.chmod(0o755)
+        assert "neither empty nor a demo's" in refused(tmp_path)
+        assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
 
 
 class TestPorts:

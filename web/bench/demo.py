@@ -27,7 +27,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from appliance.simulators.town import PRINTER_PROFILE, Town
 from web.bench.app import Bench, create_bench
-from web.bench.files import Folder, toml, write_private
+from web.bench.files import Folder, Unfit, toml, write_private
 from web.bench.kiosk import Kiosk, Power
 
 HOST: Final = "127.0.0.1"
@@ -62,8 +62,8 @@ def run(*, port: int, currency: str, language: str, data: Path | None) -> int:
     """Run the demo until it is told to stop. Returns the exit status: 0 well, 69 a port or the
     folder cannot be used, 70 the kiosk did not start; the reason is on standard error.
 
-    port: the kiosk's; the bench has the next. data: a folder that is kept; None makes a new one
-    and removes it at the end.
+    port: the kiosk's; the bench has the next. data: a folder that is kept, new, empty or an
+    earlier demo's; None makes a new one and removes it at the end.
     """
     _set_up_logs()
     with ExitStack() as stack:
@@ -74,6 +74,10 @@ def run(*, port: int, currency: str, language: str, data: Path | None) -> int:
         try:
             folder = Folder(_folder(stack, data))
             folder.make()
+            # Before anything in it is touched: what is there may be another demo's, in use.
+            stack.enter_context(folder.hold())
+        except Unfit as unfit:
+            return _complain(f"{unfit}: name another --data folder")
         except OSError as error:
             return _complain(f"{error.filename}: {error.strerror}: name another --data folder")
         town = Town(folder.root, currency=currency)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 PRIVATE_FOLDER: Final = 0o700
 PRIVATE_FILE: Final = 0o600
+
+
+class Unfit(Exception):
+    """The folder is not for this demo; its text says why, for whoever named it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +41,32 @@ class Folder:
         """The kiosk's own data: its journal."""
         return self.root / "kiosk"
 
+    @property
+    def mark(self) -> Path:
+        """Says that the folder is a demo's; held while that demo runs."""
+        return self.root / "demo.lock"
+
     def make(self) -> None:
-        """Make them, for this user alone. Raises OSError."""
+        """Make what is missing, for this user alone; what was there before keeps its mode. Raises
+        OSError, and Unfit for a folder with something else in it."""
+        if self.root.exists() and not self.mark.exists() and any(self.root.iterdir()):
+            raise Unfit(f"{self.root} is neither empty nor a demo's")
         for folder in (self.root, self.kiosk):
-            folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-            folder.chmod(PRIVATE_FOLDER)  # whatever the umask, and where it was there before
+            if not folder.exists():
+                folder.mkdir(mode=PRIVATE_FOLDER, parents=True)
+                folder.chmod(PRIVATE_FOLDER)  # whatever the umask
+        self.mark.touch(PRIVATE_FILE)
+
+    def hold(self) -> IO[str]:
+        """Be the only demo in it, as long as the returned file is open. Raises Unfit when another
+        one is, and OSError."""
+        file = self.mark.open("a")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise Unfit(f"{self.root} has a running demo in it") from None
+        return file
 
 
 def write_private(file: Path, text: str) -> None:
