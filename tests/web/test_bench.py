@@ -149,6 +149,11 @@ class TestData:
         assert "neither empty nor a demo's" in refused(tmp_path)
         assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
 
+    def test_a_file(self, tmp_path, refused):
+        file = tmp_path / "letter.txt"
+        file.write_text("dear")
+        assert "is not a folder" in refused(file)
+
 
 class TestPorts:
     def test_a_chosen_pair_that_is_taken_is_refused(self):

@@ -48,7 +48,9 @@ class Folder:
 
     def make(self) -> None:
         """Make what is missing, for this user alone; what was there before keeps its mode. Raises
-        OSError, and Unfit for a folder with something else in it."""
+        OSError, and Unfit for a file, or a folder with something else in it."""
+        if self.root.exists() and not self.root.is_dir():
+            raise Unfit(f"{self.root} is not a folder")
         if self.root.exists() and not self.mark.exists() and any(self.root.iterdir()):
             raise Unfit(f"{self.root} is neither empty nor a demo's")
         for folder in (self.root, self.kiosk):
