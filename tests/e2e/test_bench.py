@@ -23,6 +23,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from tests.web.bench import free_ports
+from web.bench.demo import SAME_STOP_S
 from web.bench.files import Folder
 
 pytestmark = pytest.mark.e2e
@@ -83,6 +84,13 @@ class Demo:
                 if str(self.folder).encode() in words:
                     found.append(int(entry.name))
         return found
+
+    def wait_alone(self) -> None:
+        """Until what it has started is gone: killed ones take a moment."""
+        until = time.monotonic() + WAIT_S
+        while self.processes():
+            assert time.monotonic() < until
+            time.sleep(0.05)
 
 
 @contextmanager
@@ -262,20 +270,22 @@ def test_a_story_can_be_clicked_through_at_once(demo: Demo, bench: Page) -> None
     assert len(demo.state()["bank"]["bookings"]) == before + 1
 
 
-def test_ctrl_c_ends_it_in_good_order(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_ctrl_c_or_a_closed_window_ends_it_in_good_order(tmp_path: Path, number: int) -> None:
     with running(tmp_path, "--language", "ru", "--currency", "RUB") as demo:
         started(demo)
         assert demo.processes() != []
         assert [path.name.startswith("kassa-demo-") for path in tmp_path.iterdir()] == [True]
-        status, told, complaints = demo.end(signal.SIGINT)
+        status, told, complaints = demo.end(number)
         assert (status, complaints) == (0, "")
         assert "stopping" in told
         assert demo.processes() == []
         assert list(tmp_path.iterdir()) == []
 
 
-def test_the_second_ctrl_c_ends_it_at_once(tmp_path: Path) -> None:
-    with running(tmp_path, "--data", str(tmp_path / "kept")) as demo:
+@pytest.mark.parametrize("kept", ["kept", ""])
+def test_the_second_ctrl_c_ends_it_at_once(tmp_path: Path, kept: str) -> None:
+    with running(tmp_path, *(["--data", str(tmp_path / kept)] if kept else [])) as demo:
         started(demo)
         demo.do("switch", "slow-host:on")
         demo.do("scan-fresh")
@@ -285,13 +295,21 @@ def test_the_second_ctrl_c_ends_it_at_once(tmp_path: Path) -> None:
         assert demo.process.stdout is not None
         while "stopping" not in (line := demo.process.stdout.readline()):
             assert line
+        time.sleep(SAME_STOP_S)
         status, _, complaints = demo.end(signal.SIGINT, 5.0)
         assert (status, complaints) == (130, "")
-        until = time.monotonic() + WAIT_S
-        while demo.processes():  # killed, and not yet gone
-            assert time.monotonic() < until
-            time.sleep(0.05)
-        assert (tmp_path / "kept" / "kassa.toml").exists()
+        demo.wait_alone()
+        assert [path.name for path in tmp_path.iterdir()] == ([kept] if kept else [])
+        if kept:
+            assert (tmp_path / kept / "kassa.toml").exists()
+
+
+def test_a_killed_demo_leaves_no_kiosk(tmp_path: Path) -> None:
+    with running(tmp_path) as demo:
+        started(demo)
+        assert demo.processes() != []
+        assert demo.end(signal.SIGKILL)[0] == -signal.SIGKILL
+        demo.wait_alone()
 
 
 def test_a_kiosk_that_does_not_start_is_told_of(tmp_path: Path) -> None:

@@ -195,6 +195,22 @@ class TestStop:
         assert asked == [False, False, True]
         assert signal.getsignal(signal.SIGTERM) is before
 
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+    def test_what_comes_with_the_first_is_the_first(self, number):
+        with demo.Stop() as stop:
+            os.kill(os.getpid(), number)
+            os.kill(os.getpid(), signal.SIGINT)  # or the process of this test would be gone
+            assert stop.wait(WAIT_S)
+
+    def test_nohup(self):
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        try:
+            with demo.Stop() as stop:
+                os.kill(os.getpid(), signal.SIGHUP)
+                assert not stop.wait(0.1)
+        finally:
+            signal.signal(signal.SIGHUP, before)
+
 
 class TestGuard:
     @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -35,6 +35,8 @@ DEFAULT_PORT: Final = 8100
 PAIRS_TRIED: Final = 20
 START_WAIT_S: Final = 20.0
 STOP_WAIT_S: Final = 8.0
+SAME_STOP_S: Final = 0.5
+AT_ONCE_S: Final = 2.0
 EX_UNAVAILABLE: Final = 69  # sysexits.h
 EX_SOFTWARE: Final = 70
 EX_SIGINT: Final = 128 + signal.SIGINT
@@ -86,7 +88,7 @@ def run(*, port: int, currency: str, language: str, data: Path | None) -> int:
         write_private(folder.token, town.token + "\n")
         write_private(folder.config, toml(configuration(town, folder, chosen, language)))
         kiosk = Kiosk(folder.config, folder.kiosk, folder.logs, chosen, town.touch)
-        stop.at_once = kiosk.cut_power
+        stop.at_once = lambda: _end_at_once(kiosk, None if data else folder.root)
         bench = Bench(town, kiosk, kiosk_port=chosen, port=chosen + 1, language=language)
         stack.callback(_calm_and_stop, bench)
         _serve(stack, bench)
@@ -94,11 +96,9 @@ def run(*, port: int, currency: str, language: str, data: Path | None) -> int:
         if not _wait(kiosk, stop):
             return _complain(f"the kiosk did not start. Its log ends:\n{kiosk.tail()}", EX_SOFTWARE)
         if not stop.is_asked:
-            sys.stdout.write(FIRST_STEPS.format(url=bench.origin + "/"))
-            sys.stdout.flush()
+            _tell(FIRST_STEPS.format(url=bench.origin + "/"))
         stop.wait()
-        sys.stdout.write("\nstopping …\n")
-        sys.stdout.flush()
+        _tell("\nstopping …\n")
     return 0
 
 
@@ -150,7 +150,9 @@ def configuration(
 
 
 class Stop:
-    """SIGINT and SIGTERM while it is entered. The second one ends the process at once.
+    """SIGINT, SIGTERM and SIGHUP (a closed terminal window) while it is entered. The second one
+    ends the process at once; what comes with the first is the first: `make` and the shell both
+    pass a Ctrl-C on.
 
     A handler may run between any two instructions of the main thread, so it takes no lock: it
     writes to a pipe of its own.
@@ -158,13 +160,13 @@ class Stop:
 
     def __init__(self) -> None:
         self.at_once: Callable[[], None] = lambda: None
-        self._count = 0
+        self._asked_at: float | None = None
         self._before: dict[int, Any] = {}
         self._heard, self._tells = os.pipe()
 
     @property
     def is_asked(self) -> bool:
-        return self._count > 0
+        return self._asked_at is not None
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Until asked to stop, or until the timeout. Whether it was asked."""
@@ -173,7 +175,9 @@ class Stop:
 
     def __enter__(self) -> Stop:
         os.set_blocking(self._tells, False)
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
+                continue  # nohup: whoever started it wants it to stay
             self._before[number] = signal.signal(number, self._handle)
         return self
 
@@ -184,14 +188,15 @@ class Stop:
         os.close(self._tells)
 
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
-        self._count += 1
-        if self._count == 1:
+        now = time.monotonic()
+        if self._asked_at is None:
+            self._asked_at = now
             os.write(self._tells, b"!")
-        else:
+        elif now - self._asked_at > SAME_STOP_S:
             # From a thread: it takes a lock that the interrupted code may hold.
             ender = threading.Thread(target=self.at_once, daemon=True)
             ender.start()
-            ender.join(1.0)
+            ender.join(AT_ONCE_S)
             os._exit(EX_SIGINT)
 
 
@@ -264,6 +269,20 @@ def _calm_and_stop(bench: Bench) -> None:
     # A charge under way holds the kiosk's end up until the customer has decided: here he does.
     bench.town.cancel_key()
     bench.kiosk.stop(STOP_WAIT_S)
+
+
+def _end_at_once(kiosk: Kiosk, folder: Path | None) -> None:
+    """folder: what is to be removed, as nothing else runs any more that would."""
+    kiosk.cut_power()
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _tell(text: str) -> None:
+    # Of a window that was closed nobody reads; the end goes on in good order all the same.
+    with suppress(OSError):
+        sys.stdout.write(text)
+        sys.stdout.flush()
 
 
 def _complain(what: str, status: int = EX_UNAVAILABLE) -> int:

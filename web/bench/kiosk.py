@@ -32,6 +32,12 @@ TAIL_LINES: Final = 12
 TAIL_BYTES: Final = 16 * 1024
 
 
+GUARD: Final = 'read -r _; kill -KILL "-$1"'
+"""Waits at a pipe whose other end only the demo has, and then ends the kiosk's group: also where
+the demo was killed and could do nothing any more. Not PR_SET_PDEATHSIG: that watches the thread
+that started the kiosk, which is one of a request."""
+
+
 class Power(StrEnum):
     """How the kiosk's process is."""
 
@@ -83,8 +89,15 @@ class Kiosk:
                 )
             self._is_wanted = True
             self.starts += 1
+            guard = subprocess.Popen(
+                ["/bin/sh", "-c", GUARD, "guard", str(self._process.pid)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,  # "no such process" is the usual end
+                start_new_session=True,
+            )
             self._watch = threading.Thread(
-                target=self._follow, args=(self._process,), name="kiosk", daemon=True
+                target=self._follow, args=(self._process, guard), name="kiosk", daemon=True
             )
             self._set(Power.STARTING)
             self._watch.start()
@@ -133,7 +146,7 @@ class Kiosk:
         watch.join(wait_s)
         return not watch.is_alive()
 
-    def _follow(self, process: subprocess.Popen[bytes]) -> None:
+    def _follow(self, process: subprocess.Popen[bytes], guard: subprocess.Popen[bytes]) -> None:
         """Until this process has ended: see when it answers, and clean up behind it."""
         while _runs(process) and not self.health():
             time.sleep(LOOK_EVERY_S)
@@ -142,6 +155,7 @@ class Kiosk:
         # Without reaping it, so that its number stays its own until its group is gone as well.
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         _signal_group(process.pid, signal.SIGKILL)
+        guard.communicate()  # closes the pipe
         with self._lock:
             status = process.wait()
             self._process = None
