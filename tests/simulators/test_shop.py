@@ -350,15 +350,43 @@ def test_buttons_for_nothing_do_nothing(shop: DemoShop, browser: httpx.Client) -
     assert shop.state()["orders"] == before
 
 
-def test_new_orders_and_a_new_beginning(shop: DemoShop, browser: httpx.Client) -> None:
+def test_new_orders(shop: DemoShop, browser: httpx.Client) -> None:
     before = set(shop.state()["orders"])
     assert browser.post("/staff/new", data={"at": "hafen"}).status_code == 303
     assert browser.post("/staff/new").status_code == 303
     assert set(shop.state()["orders"]) - before == {"20101", "10101"}
+
+
+@pytest.mark.parametrize("new_orders", [0, 1, 150])
+def test_the_samples_again_have_other_numbers_and_nothing_is_forgotten(
+    shop: DemoShop, browser: httpx.Client, new_orders: int
+) -> None:
+    for _ in range(new_orders):
+        shop.store.add_random_order("mitte")
     deliver(shop, paid(10001, 5))
-    assert browser.post("/staff/reset").status_code == 303
-    assert set(shop.state()["orders"]) == before
-    assert shop.facts() == []
+    before, facts = shop.state()["orders"], shop.facts()
+    after = before
+    for _ in range(2):
+        seen = set(after)
+        assert browser.post("/staff/samples").status_code == 303
+        after = shop.state()["orders"]
+        added = sorted(set(after) - seen)
+        assert len(added) == 30
+        assert [number[-2:] for number in added] == [f"{n:02}" for n in range(1, 16)] * 2
+        assert min(added) > max(number for number in seen if number < "2")
+    assert {number: after[number] for number in before} == before
+    assert shop.facts() == facts
+    shop.store.add_random_order("mitte")
+    assert len(shop.state()["orders"]) == len(after) + 1
+
+
+def test_a_shop_full_of_samples_takes_no_more(shop: DemoShop) -> None:
+    count = 1
+    while shop.store.add_samples():
+        count += 1
+        assert count < 20
+    assert len(shop.state()["orders"]) == count * 30
+    assert shop.store.add_random_order("mitte") == ""
 
 
 def test_the_page_asks_for_its_part_only_when_something_changed(
@@ -381,5 +409,5 @@ def test_the_page_asks_for_its_part_only_when_something_changed(
 def test_no_other_site_can_press_a_button(
     shop: DemoShop, browser: httpx.Client, headers: dict[str, str]
 ) -> None:
-    assert browser.post("/staff/reset", headers=headers).status_code == 403
+    assert browser.post("/staff/samples", headers=headers).status_code == 403
     assert browser.post("/staff/new", headers={"Origin": shop.url}).status_code == 303

@@ -190,12 +190,14 @@ def random_order(
     return new_order(place, number, lines, unit, now, customer, cell=cell)
 
 
-def sample_orders(code: str, seed: int, now: datetime) -> list[Order]:
-    """The samples of all pickup points, in the currency `code`. Their numbers are the same with
+def sample_orders(
+    code: str, seed: int, now: datetime, places: Iterable[Place] = PLACES
+) -> list[Order]:
+    """The samples of these pickup points, in the currency `code`. Their numbers are the same with
     every seed: `first_number` + 1 … 15; customers and cells differ."""
     unit = currency(code)
     chance = random.Random(seed)
-    return [order for place in PLACES for order in _of_place(place, unit, now, chance)]
+    return [order for place in places for order in _of_place(place, unit, now, chance)]
 
 
 def _of_place(place: Place, unit: Currency, now: datetime, chance: random.Random) -> list[Order]:

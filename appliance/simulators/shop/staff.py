@@ -91,9 +91,9 @@ def staff(store: ShopStore, state: Callable[[], dict[str, Any]]) -> Blueprint:
         store.add_random_order(place)
         return _back()
 
-    @blueprint.post("/reset")
-    def _reset() -> BaseResponse:
-        store.reset()
+    @blueprint.post("/samples")
+    def _samples() -> BaseResponse:
+        store.add_samples()
         return _back()
 
     return blueprint

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -34,6 +34,7 @@ from appliance.protocols.shopapi import (
 from appliance.simulators.shop import ledger, samples
 
 OPEN: Final = (OrderStatus.READY, OrderStatus.NOT_READY)
+FIRST_NEW_ORDER: Final = 101
 MOST_NEW_ORDERS: Final = 1000  # at each pickup point, so that a snapshot stays readable
 
 SCHEMA: Final = """
@@ -64,7 +65,6 @@ CREATE TABLE IF NOT EXISTS health (
     kiosk TEXT PRIMARY KEY, report TEXT NOT NULL, at TEXT NOT NULL
 ) STRICT;
 """
-TABLES: Final = ("orders", "codes", "payments", "facts", "health")
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,14 +245,10 @@ class ShopStore:
         Raises KeyError for a place that is none of the shop's."""
         place = {place.id: place for place in samples.PLACES}[pickup_point]
         with self._write():
-            row = self._one(
-                "SELECT max(CAST(number AS INTEGER)) AS last FROM orders WHERE pickup_point = ?",
-                pickup_point,
-            )
-            last = int(row["last"] or 0) if row is not None else 0
+            last = self._last_number(place)
             if last >= place.first_number + MOST_NEW_ORDERS:
                 return ""
-            number = max(last + 1, place.first_number + 101)
+            number = max(last + 1, place.first_number + FIRST_NEW_ORDER)
             unit = currency_of(self.currency)
             self._insert(samples.random_order(place, number, unit, self._now(), self._chance))
             return str(number)
@@ -298,12 +294,20 @@ class ShopStore:
         """A change that matters but that the counter cannot see: a new version, no more."""
         return self._edit(order_id, "flag = flag")
 
-    def reset(self) -> None:
-        """Back to the samples; facts and all are forgotten."""
+    def add_samples(self) -> bool:
+        """The samples once more, under numbers of their own; False when the shop is full.
+
+        Nothing is taken back: counters and banks know the old ones, whatever a shop forgets.
+        """
         with self._write():
-            for table in TABLES:
-                self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
-            self._fill()
+            places = [
+                replace(place, first_number=self._next_hundred(place)) for place in samples.PLACES
+            ]
+            for place, anew in zip(samples.PLACES, places, strict=True):
+                if anew.first_number > place.first_number + MOST_NEW_ORDERS:
+                    return False
+            self._fill(places)
+            return True
 
     # --- what the pages and the tests see -----------------------------------------------------
 
@@ -348,8 +352,20 @@ class ShopStore:
         row: sqlite3.Row | None = self._db.execute(query, values).fetchone()
         return row
 
-    def _fill(self) -> None:
-        for order in samples.sample_orders(self.currency, self._seed, self._now()):
+    def _last_number(self, place: samples.Place) -> int:
+        row = self._one(
+            "SELECT max(CAST(number AS INTEGER)) AS last FROM orders WHERE pickup_point = ?",
+            place.id,
+        )
+        return int(row["last"] or 0) if row is not None else 0
+
+    def _next_hundred(self, place: samples.Place) -> int:
+        """So that 10201 shows what 10001 did; the first new orders keep their numbers."""
+        last = max(self._last_number(place), place.first_number + FIRST_NEW_ORDER)
+        return -(-last // 100) * 100
+
+    def _fill(self, places: Sequence[samples.Place] = samples.PLACES) -> None:
+        for order in samples.sample_orders(self.currency, self._seed, self._now(), places):
             self._insert(order)
 
     def _insert(self, order: Order) -> None:

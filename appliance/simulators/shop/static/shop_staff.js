@@ -17,10 +17,6 @@ async function look() {
   setTimeout(look, 1000);
 }
 
-document.addEventListener("submit", (event) => {
-  const question = event.target.dataset.ask;
-  if (question && !confirm(question)) event.preventDefault();
-});
 // On a bench the page stands in a frame: a click on a code is a scan at the counter beside it.
 document.addEventListener("click", (event) => {
   const code = event.target.closest("[data-scan]");
