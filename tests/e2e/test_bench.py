@@ -25,9 +25,11 @@ from playwright.sync_api import Browser, Page
 from tests.web.bench import free_ports
 from web.bench.demo import SAME_STOP_S
 from web.bench.files import Folder
+from web.bench.stories import STORIES
 
 pytestmark = pytest.mark.e2e
 
+SIZES = ((1280, 800), (1366, 768), (1440, 900), (1920, 1080))
 START_WAIT_S = 40.0  # on a busy machine
 WAIT_S = 30.0
 
@@ -190,7 +192,7 @@ def test_a_sale(demo: Demo, bench: Page) -> None:
 
 
 def test_the_page_needs_no_scrolling_and_fits(bench: Page) -> None:
-    for width, height in ((1440, 900), (1280, 800), (1920, 1080)):
+    for width, height in SIZES:
         bench.set_viewport_size({"width": width, "height": height})
         bench.wait_for_timeout(100)  # the kiosk's picture is scaled after the next frame
         assert bench.evaluate(
@@ -206,6 +208,63 @@ def test_the_page_needs_no_scrolling_and_fits(bench: Page) -> None:
         wide = "(node) => node.scrollWidth <= node.clientWidth"
         for selector in (".top", ".coach", ".faults", ".bank", ".scan", ".devices"):
             assert bench.locator(selector).evaluate(wide), f"{selector} at {width}"
+
+
+@pytest.mark.parametrize("amount", ["", "139.900,00 RUB"])
+def test_chips_are_whole_and_say_what_is_below_them(bench: Page, amount: str) -> None:
+    if amount:
+        bench.evaluate("amount => drawOrders(state.orders.map(o => ({...o, amount})))", amount)
+    for width, height in SIZES:
+        bench.set_viewport_size({"width": width, "height": height})
+        bench.wait_for_timeout(100)
+        for chip in bench.locator("#view-orders .chip").all():
+            assert chip.locator("em").evaluate("node => node.scrollWidth <= node.clientWidth")
+        rows = bench.locator("#view-orders").evaluate(
+            """view => [...view.children].map((chip) => {
+                const box = chip.getBoundingClientRect(), edge = view.getBoundingClientRect();
+                if (box.bottom <= edge.bottom) return "whole";
+                return box.top >= edge.bottom ? "below" : "cut";
+            })"""
+        )
+        below = rows.count("below")
+        assert "cut" not in rows
+        assert bench.locator("#more").is_visible() == bool(below)
+        if below:
+            assert bench.locator("#more").inner_text() == f"{below} more below"
+
+
+def test_a_new_order_is_shown(demo: Demo, bench: Page) -> None:
+    bench.set_viewport_size({"width": 1280, "height": 800})
+    for _ in range(6):  # some of them are below the edge
+        before = {order["number"] for order in demo.state()["orders"]}
+        bench.click("#tab-cards")
+        bench.click('[data-do="new-order"]')
+        state = demo.wait(lambda now: len(now["orders"]) > len(before))  # noqa: B023 - used at once
+        (new,) = {order["number"] for order in state["orders"]} - before
+        chip = bench.locator(f'.chip.fresh[data-argument="NL-{new}"]')
+        chip.wait_for()
+        box, edge = chip.bounding_box(), bench.locator("#view-orders").bounding_box()
+        assert box is not None
+        assert edge is not None
+        assert box["y"] >= edge["y"]
+        assert box["y"] + box["height"] <= edge["y"] + edge["height"]
+
+
+def test_each_story_is_explained_at_every_size(bench: Page) -> None:
+    for width, height in SIZES:
+        bench.set_viewport_size({"width": width, "height": height})
+        for story in STORIES:
+            bench.evaluate("name => { story = ''; tell(name) }", story.name)
+            place = bench.locator(f'[data-coach="{story.name}"]')
+            words = place.locator("p")
+            assert words.is_visible()
+            box, row = words.bounding_box(), bench.locator(".coach").bounding_box()
+            assert box is not None
+            assert row is not None
+            assert box["height"] <= row["height"]
+            assert box["x"] + box["width"] <= width
+    bench.evaluate("() => tell(story)")
+    assert bench.locator("#scan-text").evaluate("field => field.clientWidth") >= 100
 
 
 @pytest.mark.parametrize("symbol", ["code128", "qr"])

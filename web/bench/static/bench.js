@@ -43,6 +43,7 @@ async function act(action, argument = "") {
 let storyOrder = "";  // what "scan it again" scans
 async function step(button) {
   const what = button.dataset.do, argument = button.dataset.argument;
+  if (what === "new-order") show($("tab-orders"));  // or it would come where nobody looks
   const done = what === "scan-again" ? await act("scan", storyOrder) : await act(what, argument);
   if (!done) return;
   if (what === "terminal-tap" || what === "tap-soon" || what === "decline-soon") showCard("tapped", 900);
@@ -95,6 +96,7 @@ function show(tab) {
   }
   if (tab.id === "tab-staff" && !$("staff").getAttribute("src")) $("staff").src = page.staff;
   fit();
+  drawMore();
 }
 
 function scanFrom(input) {
@@ -192,21 +194,50 @@ function read(node, source) {
 }
 $("reader").addEventListener("click", (event) => { if (event.target === $("reader")) $("reader").close(); });
 
-let drawnOrders = "";
+const FLASH_MS = 2500;
+const chips = new Map();  // by code: the chip and the order that it shows, as text
 function drawOrders(orders) {
-  const same = JSON.stringify(orders);
-  if (same === drawnOrders) return;
-  drawnOrders = same;
-  $("view-orders").replaceChildren(...orders.map((order) => {
-    const chip = make("button", "chip " + order.kind + (order.is_open ? "" : " over"));
-    chip.type = "button";
-    chip.dataset.do = "scan";
-    chip.dataset.argument = order.code;
-    chip.title = order.code + ", " + order.customer;
-    chip.append(make("b", "", order.number), make("em", "", order.amount), make("span", "", order.says));
-    return chip;
-  }));
+  const view = $("view-orders"), isFirst = chips.size === 0, there = new Set(orders.map((order) => order.code));
+  // A column is as wide as the longest amount needs, whatever the currency.
+  view.style.setProperty("--letters", Math.max(...orders.map((order) => order.amount.length)));
+  for (const [code, known] of chips) if (!there.has(code)) { known.chip.remove(); chips.delete(code); }
+  orders.forEach((order, at) => {
+    const text = JSON.stringify(order), known = chips.get(order.code);
+    if (known && known.text === text) return;
+    const chip = chipOf(order);
+    chips.set(order.code, { chip, text });
+    if (known) known.chip.replaceWith(chip);
+    else view.insertBefore(chip, view.children[at] || null);
+    if (!known && !isFirst) flash(chip);
+  });
+  drawMore();
 }
+
+function chipOf(order) {
+  const chip = make("button", "chip " + order.kind + (order.is_open ? "" : " over"));
+  chip.type = "button";
+  chip.dataset.do = "scan";
+  chip.dataset.argument = order.code;
+  chip.title = order.code + ", " + order.customer + ", " + order.amount + ": " + order.says;
+  chip.append(make("b", "", order.number), make("em", "", order.amount), make("span", "", order.says));
+  return chip;
+}
+
+function flash(chip) {
+  chip.classList.add("fresh");
+  chip.scrollIntoView({ block: "nearest" });
+  setTimeout(() => chip.classList.remove("fresh"), FLASH_MS);
+}
+
+function drawMore() {  // how many chips are below the edge
+  const view = $("view-orders"), edge = view.getBoundingClientRect().bottom;
+  const count = [...view.children].filter((chip) => chip.getBoundingClientRect().top >= edge - 1).length;
+  $("more").hidden = view.hidden || !count;
+  $("more").textContent = count + " more below";
+}
+$("view-orders").addEventListener("scroll", drawMore);
+new ResizeObserver(drawMore).observe($("view-orders"));
+$("more").addEventListener("click", () => $("view-orders").lastElementChild.scrollIntoView({ block: "nearest" }));
 
 function drawBank(bank) {
   $("verdict").className = "verdict " + bank.mood;
