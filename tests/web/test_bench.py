@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from appliance.counter import config
 from appliance.counter.kinds import names
 from appliance.simulators.town import Switch, Town
+from appliance.simulators.zvt_slips import PAN
 from tests.web.bench import free_ports
 from web.bench import actions, demo
 from web.bench.app import Bench, create_bench
@@ -276,6 +278,11 @@ class TestPage:
         assert asked <= {*actions.ACTIONS, "scan-again"}
         switched = {part.split('"')[0] for part in page.split('data-switch="')[1:]}
         assert switched == {*Switch, POWER}
+
+    def test_the_card_is_the_one_on_the_receipts(self, client):
+        page = client.get("/", headers=OURS).get_data(as_text=True)
+        (shown,) = re.findall(r"\*{4} (\d{4})<", page)
+        assert PAN.endswith(shown)
 
     def test_the_stories_can_be_told(self):
         for story in STORIES:

@@ -17,6 +17,7 @@ from flask import Flask, Response, abort, jsonify, render_template, request
 
 from appliance.simulators import paper_drawing
 from appliance.simulators.town import Town
+from appliance.simulators.zvt_slips import PAN
 from web import code128
 from web.bench import actions
 from web.bench.kiosk import Kiosk
@@ -95,6 +96,7 @@ def create_bench(bench: Bench) -> Flask:
             stories=STORIES,
             faults=FAULTS,
             cards=cards(bench.town),
+            pan=PAN[-4:],
         )
 
     @app.get("/state")
