@@ -364,7 +364,7 @@ class TestView:
         def verdict():
             return view(town, bench.kiosk, "en")["bank"]["verdict"]
 
-        assert verdict() == "Nothing: no card was charged"
+        assert verdict() == "Nothing since this start: no card was charged"
         town.bank.book(100, 978, "28004869", 7, 7, "")
         assert verdict() == "1 charge that the shop has not heard of yet"
 

@@ -165,7 +165,7 @@ def _verdict(charges: Sequence[Charge], is_paying: bool) -> tuple[str, str]:
     if is_paying:
         return "open", "A payment is under way"
     if not held:
-        return "none", "Nothing: no card was charged"
+        return "none", "Nothing since this start: no card was charged"
     if not held[-1].order:
         return "open", "1 charge that the shop has not heard of yet"
     return "", f"1 charge for order {held[-1].order}"
