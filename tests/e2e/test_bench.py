@@ -267,6 +267,26 @@ def test_each_story_is_explained_at_every_size(bench: Page) -> None:
     assert bench.locator("#scan-text").evaluate("field => field.clientWidth") >= 100
 
 
+def test_what_is_said_covers_no_button(bench: Page) -> None:
+    bench.evaluate("name => tell(name)", max(STORIES, key=lambda story: len(story.steps)).name)
+    bench.click("#tap")
+    said = bench.locator("#said")
+    said.wait_for()
+    for width, height in SIZES:
+        bench.set_viewport_size({"width": width, "height": height})
+        covered = said.evaluate(
+            """said => {
+                const over = said.getBoundingClientRect();
+                return [...document.querySelectorAll("button, dt")].filter((node) => {
+                    const box = node.getBoundingClientRect();
+                    return box.width && box.left < over.right && box.right > over.left
+                        && box.top < over.bottom && box.bottom > over.top;
+                }).map((node) => node.textContent);
+            }"""
+        )
+        assert covered == []
+
+
 @pytest.mark.parametrize("symbol", ["code128", "qr"])
 def test_a_scanner_reads_the_codes_off_the_screen(bench: Page, symbol: str) -> None:
     bench.click("#sheet-open")
