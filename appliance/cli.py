@@ -5,23 +5,31 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from appliance import __version__
 from appliance.counter import config_schema
-from appliance.domain.errors import ConfigTrouble, Trouble
+from appliance.domain.errors import Code, ConfigTrouble, JournalTrouble, Trouble
+
+if TYPE_CHECKING:
+    from appliance.counter.journal import Reader
 
 DEFAULT_CONFIG: Final = Path("/etc/kassa/kassa.toml")
-_LONG: Final = ("snapshot", "document")
-EX_CONFIG, EX_UNAVAILABLE, EX_DATA = 78, 69, 65
+LONGEST_SHOW: Final = 1_000_000
+EX_CONFIG, EX_UNAVAILABLE, EX_NOINPUT, EX_DATA = 78, 69, 66, 65
+
+
+class _NoInput(Exception):
+    """What the command line names is not there; its text says so."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line. Returns the exit status: 0 well, 65 a flawed journal, 69 something is
-    not there, 78 the configuration."""
+    """The command line. Returns the exit status: 0 well, 2 a wrong option, 65 a flawed journal,
+    66 the journal or subject is not there, 69 something else is not, 78 the configuration."""
     parsed = _parser().parse_args(arguments)
     try:
         return int(parsed.run(parsed))
@@ -30,9 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(mistake, file=sys.stderr)
         print(f"{trouble.code}: {len(trouble.mistakes)} to mend", file=sys.stderr)
         return EX_CONFIG
+    except _NoInput as error:
+        print(error, file=sys.stderr)
+        return EX_NOINPUT
     except Trouble as trouble:
         print(trouble, file=sys.stderr)
-        return EX_UNAVAILABLE
+        return EX_DATA if trouble.code is Code.JOURNAL_DAMAGED else EX_UNAVAILABLE
     except BrokenPipeError:
         return 0  # the reader of our output has seen enough
 
@@ -76,9 +87,15 @@ def _parser() -> argparse.ArgumentParser:
         part.add_argument("--file", type=Path, help="this journal, whatever the configuration")
         part.set_defaults(run=run_it)
         if name == "show":
-            part.add_argument("--most", type=int, default=50)
+            part.add_argument("--most", type=_count, default=50)
             part.add_argument("--subject", default="", help="one handover or print job")
     return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= (count := int(text)) <= LONGEST_SHOW:
+        raise argparse.ArgumentTypeError(f"a number from 1 to {LONGEST_SHOW}")
+    return count
 
 
 def _folder(text: str) -> Path:
@@ -125,10 +142,10 @@ def _demo(parsed: argparse.Namespace) -> int:
 
 
 def _journal_show(parsed: argparse.Namespace) -> int:
-    from appliance.counter.journal import Reader
-
-    reader = Reader(_journal(parsed))
-    facts = reader.of_subject(parsed.subject) if parsed.subject else reader.newest(parsed.most)
+    with _reader(parsed) as reader:
+        facts = reader.of_subject(parsed.subject) if parsed.subject else reader.newest(parsed.most)
+    if parsed.subject and not facts:
+        raise _NoInput(f"{parsed.subject}: the journal has no fact of it")
     for fact in facts:
         body = {
             key: value for key, value in fact.body.items() if key not in ("snapshot", "document")
@@ -138,9 +155,8 @@ def _journal_show(parsed: argparse.Namespace) -> int:
 
 
 def _journal_verify(parsed: argparse.Namespace) -> int:
-    from appliance.counter.journal import Reader
-
-    flaws = Reader(_journal(parsed)).verify()
+    with _reader(parsed) as reader:
+        flaws = reader.verify()
     for flaw in flaws:
         print(f"fact {flaw.seq}: {flaw.what}" if flaw.seq else flaw.what)
     print("the chain holds" if not flaws else "K-JRN-01: the chain does not hold")
@@ -148,23 +164,29 @@ def _journal_verify(parsed: argparse.Namespace) -> int:
 
 
 def _journal_export(parsed: argparse.Namespace) -> int:
-    from appliance.counter.journal import Reader
-
-    reader, after = Reader(_journal(parsed)), 0
-    while facts := reader.facts(after):
-        for after, fact in facts:
-            print(json.dumps({"seq": after, **asdict(fact), "body": dict(fact.body)}))
+    with _reader(parsed) as reader:
+        after = 0
+        while facts := reader.facts(after):
+            for after, fact in facts:
+                print(json.dumps({"seq": after, **asdict(fact), "body": dict(fact.body)}))
     return 0
 
 
-def _journal(parsed: argparse.Namespace) -> Path:
-    if parsed.file is not None:
-        path: Path = parsed.file
-    else:
-        path = _load(parsed.config).counter.journal
+@contextmanager
+def _reader(parsed: argparse.Namespace) -> Iterator[Reader]:
+    """The journal that is meant; its troubles name the file."""
+    from appliance.counter.journal import Reader
+
+    path = parsed.file or _load(parsed.config).counter.journal
     if not path.exists():
-        raise ConfigTrouble([f"{path}: there is no journal here"])
-    return path
+        raise _NoInput(f"{path}: there is no journal here")
+    if not path.is_file():
+        raise _NoInput(f"{path}: is not a file; name a journal.sqlite3")
+    try:
+        with closing(Reader(path)) as reader:
+            yield reader
+    except JournalTrouble as trouble:
+        raise JournalTrouble(trouble.code, f"{path}: {trouble.detail}") from trouble
 
 
 if __name__ == "__main__":

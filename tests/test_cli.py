@@ -75,8 +75,32 @@ def test_journal_verify(journal: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_a_journal_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["journal", "show", "--file", str(tmp_path / "none")]) == 78
-    assert "there is no journal here" in capsys.readouterr().err
+    assert main(["journal", "show", "--file", str(tmp_path / "none")]) == 66
+    assert capsys.readouterr().err == f"{tmp_path / 'none'}: there is no journal here\n"
+    assert main(["journal", "show", "--file", str(tmp_path)]) == 66
+    assert capsys.readouterr().err.startswith(f"{tmp_path}: is not a file")
+
+
+@pytest.mark.parametrize("what", ["show", "verify", "export"])
+def test_a_file_that_is_no_journal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str
+) -> None:
+    file = tmp_path / "letter.txt"
+    file.write_text("dear " * 1000)
+    assert main(["journal", what, "--file", str(file)]) == 65
+    assert capsys.readouterr().err == f"K-JRN-01: {file}: file is not a database\n"
+
+
+def test_a_subject_that_is_not_there(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["journal", "show", "--file", str(journal), "--subject", "H-nope"]) == 66
+    assert capsys.readouterr().err == "H-nope: the journal has no fact of it\n"
+
+
+@pytest.mark.parametrize("most", ["-5", "0", "many", "1000001"])
+def test_a_count_that_is_none(journal: Path, capsys: pytest.CaptureFixture[str], most: str) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["journal", "show", "--file", str(journal), "--most", most])
+    assert "--most: a number from 1" in capsys.readouterr().err
 
 
 def test_every_mistake_of_a_configuration_is_named(
