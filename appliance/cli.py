@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from appliance.counter.journal import Reader
 
 DEFAULT_CONFIG: Final = Path("/etc/kassa/kassa.toml")
+LAST_PORT: Final = 65_534  # a demo's bench has the next
 LONGEST_SHOW: Final = 1_000_000
 EX_CONFIG, EX_UNAVAILABLE, EX_NOINPUT, EX_DATA = 78, 69, 66, 65
 
@@ -62,7 +63,12 @@ def _parser() -> argparse.ArgumentParser:
     doctor.set_defaults(run=_doctor)
 
     demo = commands.add_parser("demo", help="the whole counter on one screen, without hardware")
-    demo.add_argument("--port", type=int, default=8100, help="the kiosk's; the bench has the next")
+    demo.add_argument(
+        "--port",
+        type=_number(LAST_PORT),
+        default=8100,
+        help="the kiosk's; the bench has the next",
+    )
     demo.add_argument("--currency", default="EUR", choices=("EUR", "RUB", "USD", "JPY"))
     demo.add_argument("--language", default="en", choices=("en", "ru", "de", "fr"))
     demo.add_argument(
@@ -87,15 +93,18 @@ def _parser() -> argparse.ArgumentParser:
         part.add_argument("--file", type=Path, help="this journal, whatever the configuration")
         part.set_defaults(run=run_it)
         if name == "show":
-            part.add_argument("--most", type=_count, default=50)
+            part.add_argument("--most", type=_number(LONGEST_SHOW), default=50)
             part.add_argument("--subject", default="", help="one handover or print job")
     return parser
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= (count := int(text)) <= LONGEST_SHOW:
-        raise argparse.ArgumentTypeError(f"a number from 1 to {LONGEST_SHOW}")
-    return count
+def _number(last: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not text.isdecimal() or not 1 <= (number := int(text)) <= last:
+            raise argparse.ArgumentTypeError(f"a number from 1 to {last}")
+        return number
+
+    return read
 
 
 def _folder(text: str) -> Path:

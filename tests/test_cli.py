@@ -42,6 +42,13 @@ def test_a_demo_without_a_folders_name(capsys: pytest.CaptureFixture[str]) -> No
     assert "--data: name a folder" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("port", ["0", "-1", "65535", "99999", "http"])
+def test_a_demo_on_no_port(capsys: pytest.CaptureFixture[str], port: str) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["demo", "--port", port])
+    assert "--port: a number from 1 to 65534" in capsys.readouterr().err
+
+
 def test_journal_show(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["journal", "show", "--file", str(journal), "--most", "2"]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -32,6 +32,7 @@ from web.bench.kiosk import Kiosk, Power
 
 HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8100
+LAST_PORT: Final = 65_535
 PAIRS_TRIED: Final = 20
 START_WAIT_S: Final = 20.0
 STOP_WAIT_S: Final = 8.0
@@ -72,7 +73,8 @@ def run(*, port: int, currency: str, language: str, data: Path | None) -> int:
         stop = stack.enter_context(Stop())
         chosen = free_pair(port)
         if chosen is None:
-            return _complain(f"port {port} or {port + 1} is in use: try --port {port + 10}")
+            other = port + 10 if port + 11 <= LAST_PORT else DEFAULT_PORT
+            return _complain(f"port {port} or {port + 1} is in use: try --port {other}")
         try:
             folder = Folder(_folder(stack, data))
             folder.make()
@@ -211,7 +213,7 @@ def free_pair(port: int) -> int | None:
 
 
 def _is_free(port: int) -> bool:
-    if not 1 <= port <= 65_535:
+    if not 1 <= port <= LAST_PORT:
         return False
     with socket.socket() as probe:
         # As servers bind: what merely waits for late packets of an ended one is free.
