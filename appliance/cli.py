@@ -67,10 +67,20 @@ def _parser() -> argparse.ArgumentParser:
         "--port",
         type=_number(LAST_PORT),
         default=8100,
-        help="the kiosk's; the bench has the next",
+        help="the kiosk's; the bench has the next (default: 8100, or the next free pair)",
     )
-    demo.add_argument("--currency", default="EUR", choices=("EUR", "RUB", "USD", "JPY"))
-    demo.add_argument("--language", default="en", choices=("en", "ru", "de", "fr"))
+    demo.add_argument(
+        "--currency",
+        default="EUR",
+        choices=("EUR", "RUB", "USD", "JPY"),
+        help="of all prices (default: %(default)s)",
+    )
+    demo.add_argument(
+        "--language",
+        default="en",
+        choices=("en", "ru", "de", "fr"),
+        help="of the counter and its receipts (default: %(default)s)",
+    )
     demo.add_argument(
         "--data",
         type=_folder,
@@ -93,7 +103,13 @@ def _parser() -> argparse.ArgumentParser:
         part.add_argument("--file", type=Path, help="this journal, whatever the configuration")
         part.set_defaults(run=run_it)
         if name == "show":
-            part.add_argument("--most", type=_number(LONGEST_SHOW), default=50)
+            part.add_argument(
+                "--most",
+                type=_number(LONGEST_SHOW),
+                default=50,
+                metavar="COUNT",
+                help="how many facts, where no subject is named (default: %(default)s)",
+            )
             part.add_argument("--subject", default="", help="one handover or print job")
     return parser
 
@@ -114,7 +130,13 @@ def _folder(text: str) -> Path:
 
 
 def _config_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG)
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=DEFAULT_CONFIG,
+        metavar="FILE",
+        help="the configuration (default: %(default)s)",
+    )
 
 
 def _load(path: Path) -> config_schema.Config:

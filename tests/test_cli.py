@@ -36,6 +36,19 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"kassa {__version__}\n"
 
 
+@pytest.mark.parametrize(
+    "command",
+    [["run"], ["doctor"], ["demo"], *(["journal", what] for what in ("show", "verify", "export"))],
+)
+def test_help_explains_every_option(capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main([*command, "--help"])
+    options = capsys.readouterr().out.partition("options:\n")[2].split("\n  -")
+    for option in options[1:]:
+        name, _, words = option.partition("  ")
+        assert words.strip(), name
+
+
 def test_a_demo_without_a_folders_name(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["demo", "--data", ""])
