@@ -90,7 +90,7 @@ def _instance(drivers: Drivers, held: ExitStack) -> tuple[Finding, bool]:
             "instance",
             True,
             "the kiosk is running: its devices are not spoken to",
-            "for all checks: sudo systemctl stop kassa",
+            "for all checks end it first; where it is a service: sudo systemctl stop kassa",
         ), False
     return Finding("instance", True, "no other is running"), True
 

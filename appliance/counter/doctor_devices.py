@@ -59,7 +59,7 @@ def devices(
             except Trouble as trouble:
                 yield failed(name, trouble)
         else:
-            yield Finding(name, True, f"{addresses[name]}, not spoken to")
+            yield Finding(name, True, f"{addresses[name]}, not spoken to", is_checked=False)
 
 
 def _terminal(make: Callable[[], Terminal]) -> Iterator[Finding]:
@@ -172,9 +172,15 @@ def _unreachable(url: str, trouble: ShopTrouble, machine: Machine) -> Finding:
         return Finding("shop", False, f"{trouble.code}: {host} has no address: {problem}", fix)
     if problem := _within(lambda: machine.dial(host, port)):
         fix = f"check the firewall on the way to port {port}; ask the shop's office"
+        if _is_here(host):  # no firewall is on the way
+            fix = "start the shop on this machine, or set [shop] url: nothing answers there"
         return Finding("shop", False, f"{trouble.code}: {host}:{port}: {problem}", fix)
     fix = f"check the clock and the certificate: curl -v {url}"
     return Finding("shop", False, f"{trouble.code}: {host} is there, but: {trouble.detail}", fix)
+
+
+def _is_here(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def _within(step: Callable[[], None]) -> str:

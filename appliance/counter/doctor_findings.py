@@ -11,12 +11,14 @@ from appliance.domain.errors import Code, Trouble
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the doctor's. ok with a fix is advice; not ok always has one."""
+    """One line of the doctor's. ok with a fix is advice; not ok always has one. is_checked: False
+    where nothing wrong was found because nothing was asked."""
 
     name: str
     ok: bool
     what: str
     fix: str = ""
+    is_checked: bool = True
 
 
 FIXES: Final[dict[Code, str]] = {
@@ -51,12 +53,20 @@ def render(findings: Sequence[Finding]) -> str:
     width = max((len(finding.name) for finding in findings), default=0)
     lines = []
     for finding in findings:
-        mark = "FAIL" if not finding.ok else "note" if finding.fix else "ok"
+        is_plain = not finding.fix and finding.is_checked
+        mark = "FAIL" if not finding.ok else "ok" if is_plain else "note"
         text = f"{mark:<4}  {finding.name:<{width}}  {one_line(finding.what)}"
         lines.append(f"{text}  ->  {one_line(finding.fix)}" if finding.fix else text)
+    return "\n".join([*lines, _sum(findings)]) + "\n"
+
+
+def _sum(findings: Sequence[Finding]) -> str:
     failed = sum(not finding.ok for finding in findings)
-    lines.append(f"{failed} of {len(findings)} fail" if failed else "all well")
-    return "\n".join(lines) + "\n"
+    unchecked = sum(not finding.is_checked for finding in findings)
+    if not failed and not unchecked:
+        return "all well"
+    said = f"{failed} of {len(findings)} fail" if failed else "nothing wrong"
+    return f"{said}; {unchecked} not checked" if unchecked else said
 
 
 def one_line(text: str) -> str:

@@ -45,6 +45,14 @@ def may_use(path: Path) -> bool:
     return os.access(path, os.R_OK | os.W_OK)
 
 
+def has_user(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
 def _resolve(host: str, port: int) -> None:
     socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
@@ -69,6 +77,7 @@ class Machine:
     root: Path = Path("/")
     usable: Callable[[Path], bool] = may_use
     user: Callable[[], int] = os.geteuid
+    has_user: Callable[[str], bool] = has_user
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     free_bytes: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free
     resolve: Callable[[str, int], None] = _resolve
@@ -93,6 +102,11 @@ def data_folder(folder: Path, machine: Machine) -> Finding:
     """The data folder is there, and it is this user's."""
     if not folder.is_dir():
         fix = f"sudo install -d -o kassa -g kassa -m 0750 {folder}"
+        if not machine.has_user("kassa"):  # a trial from a clone: whoever tries it runs it
+            fix = (
+                "set [counter] data_dir to a folder of your own, or:"
+                f" sudo install -d -o {user_name(machine.user())} -m 0750 {folder}"
+            )
         return Finding("data", False, f"{folder} is not there", fix)
     owner, user = folder.stat().st_uid, machine.user()
     if user != owner:

@@ -132,6 +132,7 @@ class Bench:
         )
         self.machine = Machine(
             root=self.root,
+            has_user=lambda name: name == "kassa",
             now=lambda: datetime(2026, 3, 1, tzinfo=UTC),
             free_bytes=lambda _: 10**10,
             resolve=lambda host, port: None,

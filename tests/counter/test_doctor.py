@@ -1,5 +1,6 @@
 """`kassa doctor`: what it finds, that it disturbs no running kiosk, that each fault has a cure."""
 
+import re
 import socket
 import threading
 from contextlib import closing, contextmanager
@@ -13,6 +14,7 @@ from appliance.counter.config import parse
 from appliance.counter.config_rules import NOWHERE
 from appliance.counter.doctor import Finding, Machine, main, render
 from appliance.counter.doctor_findings import FIXES
+from appliance.counter.doctor_machine import has_user
 from appliance.counter.journal import Journal
 from appliance.domain.errors import (
     Code,
@@ -134,6 +136,12 @@ def test_a_running_kiosk_keeps_its_devices(bench):
     bench.drivers = replace(bench.drivers, lock=running, **quiet)
     assert bench.advice().name == "instance"
     assert "systemctl stop kassa" in bench.advice().fix
+    text = render(bench.findings())
+    for name in ("terminal", "printer", "scanner"):
+        assert re.search(rf"^note  {name} .*, not spoken to$", text, re.MULTILINE)
+    assert text.endswith("\nnothing wrong; 3 not checked\n")
+    bench.shop.trouble = ShopTrouble(Code.SHOP_BUSY)
+    assert render(bench.findings()).endswith("fail; 3 not checked\n")
 
 
 def test_the_lock_is_held_while_devices_are_spoken_to_and_no_longer(bench):
@@ -207,6 +215,11 @@ def test_a_data_folder_that_is_missing(bench):
     bench.data.rmdir()
     assert bench.failure().fix == f"sudo install -d -o kassa -g kassa -m 0750 {bench.data}"
     assert not bench.data.exists()
+    bench.machine = replace(bench.machine, has_user=lambda _: False, user=lambda: 4242)
+    assert "set [counter] data_dir" in bench.failure().fix
+    assert f"-o 4242 -m 0750 {bench.data}" in bench.failure().fix
+    assert has_user("root")
+    assert not has_user("no-such-user")
 
 
 def test_the_journal(bench):
@@ -277,6 +290,20 @@ def test_a_shop_that_cannot_be_reached_and_where_the_way_ends(bench, broken, wha
     bench.shop.trouble = ShopTrouble(Code.SHOP_UNREACHABLE, "TLS")
     assert bench.failure().what == what
     assert fix in bench.failure().fix
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_a_shop_on_this_machine_has_no_firewall_before_it(bench, host):
+    def refuse(host, port):
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    bench.config = replace(
+        bench.config, shop=replace(bench.config.shop, url=f"http://{host}:8080/shop")
+    )
+    bench.machine = replace(bench.machine, dial=refuse)
+    bench.shop.trouble = ShopTrouble(Code.SHOP_UNREACHABLE, "refused")
+    assert "start the shop" in bench.failure().fix
+    assert "firewall" not in bench.failure().fix
 
 
 def test_a_name_server_that_never_answers(bench, monkeypatch):
