@@ -158,10 +158,11 @@ def _run(parsed: argparse.Namespace) -> int:
 
 
 def _doctor(parsed: argparse.Namespace) -> int:
-    from appliance.counter import doctor
+    from appliance.counter import doctor, doctor_config
+    from appliance.counter.kinds import names
 
-    config = _load(parsed.config)
-    return doctor.main(config)
+    config, no_token = doctor_config.load(parsed.config, names=names())
+    return doctor.main(config, no_token)
 
 
 def _demo(parsed: argparse.Namespace) -> int:

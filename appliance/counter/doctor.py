@@ -23,9 +23,15 @@ __all__ = ["Drivers", "Finding", "Machine", "diagnose", "main", "render"]
 EX_UNAVAILABLE: Final = 69
 
 
-def diagnose(config: Config, drivers: Drivers, machine: Machine | None = None) -> list[Finding]:
+def diagnose(
+    config: Config,
+    drivers: Drivers,
+    machine: Machine | None = None,
+    *,
+    no_token: Finding | None = None,
+) -> list[Finding]:
     """Everything that can be found out, in the order of the way through the machine. Bounded by
-    the drivers' own deadlines."""
+    the drivers' own deadlines. no_token: why the shop cannot be asked."""
     machine = machine or Machine()
     findings = [doctor_machine.clock(machine)]
     with ExitStack() as held:
@@ -42,12 +48,13 @@ def diagnose(config: Config, drivers: Drivers, machine: Machine | None = None) -
             port = doctor_machine.port_is_free(config.web.host, config.web.port, machine)
             findings.append(port)
         findings += doctor_devices.devices(config, drivers, machine, may_speak=is_alone)
-        findings += doctor_devices.shop(config, drivers, machine)
+        findings += [no_token] if no_token else doctor_devices.shop(config, drivers, machine)
     return findings
 
 
-def main(config: Config) -> int:
-    """Look at this machine and say so. The exit status: 0 when all is well, else 69."""
+def main(config: Config, no_token: Finding | None = None) -> int:
+    """Look at this machine and say so. The exit status: 0 when nothing is wrong, else 69.
+    no_token: as `diagnose`."""
     # Here, since the drivers are heavy and the rest of this module needs none.
     from appliance.counter.clock import SystemClock
     from appliance.counter.instance import lock
@@ -74,6 +81,7 @@ def main(config: Config) -> int:
             journal=flaws,
             lock=lambda: lock(config),
         ),
+        no_token=no_token,
     )
     sys.stdout.write(render(findings))
     return 0 if all(finding.ok for finding in findings) else EX_UNAVAILABLE

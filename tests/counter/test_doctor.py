@@ -6,13 +6,14 @@ import threading
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from appliance.counter import doctor_devices
+from appliance.counter import doctor_config, doctor_devices
 from appliance.counter.config import parse
 from appliance.counter.config_rules import NOWHERE
-from appliance.counter.doctor import Finding, Machine, main, render
+from appliance.counter.doctor import Finding, Machine, diagnose, main, render
 from appliance.counter.doctor_findings import FIXES
 from appliance.counter.doctor_machine import has_user
 from appliance.counter.journal import Journal
@@ -331,6 +332,51 @@ def test_what_the_shop_says_of_itself(bench):
     assert bench.failure() == Finding(
         "sellers", False, "0 badges", "let the shop's office enter the sellers' badges"
     )
+
+
+# --- the configuration ----------------------------------------------------------------------------
+
+EXAMPLE = Path(__file__).parents[2] / "docs" / "kassa.example.toml"
+
+
+def test_the_example_as_it_is(bench):
+    """Without systemd there is no token: that is said, and the devices are looked at."""
+    config, no_token = doctor_config.load(EXAMPLE, names={}, environ={})
+    assert no_token == Finding(
+        "shop",
+        False,
+        "K-CFG-01: token_credential: there is no $CREDENTIALS_DIRECTORY",
+        "start by systemd with LoadCredential=shop-token:/path, or use token_file",
+    )
+    bench.config = replace(config, counter=replace(config.counter, data_dir=bench.data))
+    bench.drivers = replace(bench.drivers, shop=must_not_be_asked)
+    findings = diagnose(bench.config, bench.drivers, bench.machine, no_token=no_token)
+    assert [f.name for f in findings if not f.ok] == ["shop"]
+    assert bench.terminal.closed == 1
+
+
+def test_a_token_that_is_there(tmp_path):
+    (tmp_path / "shop-token").write_text("t0ken\n")
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    config, no_token = doctor_config.load(EXAMPLE, names={}, environ=environ)
+    assert no_token is None
+    assert config.shop.token.reveal() == "t0ken"
+
+
+@pytest.mark.parametrize(
+    ("shop", "mistakes"),
+    [
+        ("[shop]\nurl = 7\npickup_point = 'p'\ntoken_file = '/none'", 2),
+        ("[shop]\nurl = 'https://x.example'\npickup_point = 'p'", 1),
+        ("shop = {url = 'https://x.example', pickup_point = 'p', token_file = '/none'}", 1),
+    ],
+)
+def test_other_mistakes_are_raised_as_ever(tmp_path, shop, mistakes):
+    file = tmp_path / "kassa.toml"
+    file.write_text(f"{shop}\n[counter]\nname = 'C'\n")
+    with pytest.raises(ConfigTrouble) as caught:
+        doctor_config.load(file, names={}, environ={})
+    assert len(caught.value.mistakes) == mistakes
 
 
 # --- text -----------------------------------------------------------------------------------------
