@@ -3,6 +3,9 @@
 import contextlib
 import io
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 from dataclasses import MISSING
 from pathlib import Path
@@ -10,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from babel.messages.pofile import read_po
 
 from appliance.cli import main
 from appliance.counter import config_schema as schema
@@ -246,3 +250,25 @@ def _anchors(page: Path) -> set[str]:
     """The anchors that a forge makes of headings."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+# --- the words of the screen ----------------------------------------------------------------------
+
+
+def catalogue(file: Path) -> tuple[str, dict[Any, Any]]:
+    """The header as it is written, and the translations by their texts."""
+    with file.open("rb") as stream:
+        translations = {message.id: message.string for message in read_po(stream) if message.id}
+    return file.read_text().partition("\n\n")[0], translations
+
+
+def test_the_commands_for_translators_change_nothing_that_is_there(tmp_path):
+    commands = re.search(r"^```\n(mkdir .+?)^```$", (DOCS / "screens.md").read_text(), re.M | re.S)
+    assert commands
+    shutil.copytree(ROOT / "web", tmp_path / "web")
+    scripts = Path(sys.executable).parent
+    script = commands[1].replace(".venv/bin", str(scripts))
+    done = subprocess.run(["bash", "-euc", script], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for file in (ROOT / "web/translations").glob("*.po"):
+        assert catalogue(tmp_path / "web/translations" / file.name) == catalogue(file)
