@@ -22,6 +22,7 @@ DEFAULT_CONFIG: Final = Path("/etc/kassa/kassa.toml")
 LAST_PORT: Final = 65_534  # a demo's bench has the next
 LONGEST_SHOW: Final = 1_000_000
 EX_CONFIG, EX_UNAVAILABLE, EX_NOINPUT, EX_DATA = 78, 69, 66, 65
+EX_SIGINT: Final = 130
 
 
 class _NoInput(Exception):
@@ -45,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Trouble as trouble:
         print(trouble, file=sys.stderr)
         return EX_DATA if trouble.code is Code.JOURNAL_DAMAGED else EX_UNAVAILABLE
+    except KeyboardInterrupt:
+        return EX_SIGINT
     except BrokenPipeError:
         return 0  # the reader of our output has seen enough
 

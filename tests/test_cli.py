@@ -55,6 +55,14 @@ def test_a_demo_without_a_folders_name(capsys: pytest.CaptureFixture[str]) -> No
     assert "--data: name a folder" in capsys.readouterr().err
 
 
+def test_ctrl_c_before_a_command_listens_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("appliance.cli._demo", interrupt)
+    assert main(["demo"]) == 130
+
+
 @pytest.mark.parametrize("port", ["0", "-1", "65535", "99999", "http"])
 def test_a_demo_on_no_port(capsys: pytest.CaptureFixture[str], port: str) -> None:
     with pytest.raises(SystemExit, match="2"):

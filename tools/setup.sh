@@ -14,6 +14,19 @@ die() {
     exit 1
 }
 
+# Runs Python so that Ctrl-C ends it without a page of traceback: in a group of its own, which gets
+# SIGTERM instead.
+quietly() {
+    local status=0
+    set -m
+    "$@" </dev/null &
+    set +m
+    trap 'kill -TERM -- "-$!" 2>/dev/null; exit 130' INT TERM HUP
+    wait "$!" || status=$?
+    trap - INT TERM HUP
+    return "$status"
+}
+
 # --- packages of the system -------------------------------------------------------------------
 
 # How apt may be run here: directly as root, through sudo without a password, or not unasked.
@@ -123,7 +136,7 @@ fresh_venv() {
     rm -rf "$venv"
     mkdir -p "$stamps"
     say "creating .venv with $("$python" --version)"
-    "$python" -m venv "$venv"
+    quietly "$python" -m venv "$venv"
 
     # The checkout itself: a path file and a starter. `pip install -e` would fetch a build backend.
     "$venv/bin/python" - "$root" <<'PYTHON'
@@ -133,8 +146,11 @@ PYTHON
     cat >"$venv/bin/kassa" <<'STARTER'
 #!/bin/sh
 # -P: a folder named like one of our packages, where the user happens to stand, is not ours.
+# Ctrl-C while it still imports ends it without a traceback; commands that listen for it do so later.
 exec "$(dirname "$(readlink -f "$0")")/python" -P -c '
-import sys
+import signal, sys
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 sys.argv[0] = "kassa"
 from appliance.cli import main
 sys.exit(main())' "$@"
@@ -155,10 +171,13 @@ install_lock() {
             PIP_PYTHON_VERSION PIP_ABI PIP_IMPLEMENTATION PIP_QUIET PIP_VERBOSE PYTHONHOME PYTHONPATH
         # Set, not unset: this also overrules a configuration file.
         export PIP_USER=0 PIP_CONSTRAINT=/dev/null PIP_DISABLE_PIP_VERSION_CHECK=1
-        "$venv/bin/python" -m pip install --quiet --no-input --progress-bar off \
+        quietly "$venv/bin/python" -m pip install --quiet --no-input --progress-bar off \
             --require-hashes --only-binary :all: --no-deps -r "requirements/$1.txt" &&
             { problems=$("$venv/bin/python" -m pip check) || { echo "$problems" >&2 && false; }; }
-    ) || die "installing from requirements/$1.txt failed; the reason stands above."
+    ) || {
+        [ $? != 130 ] || exit 130 # Ctrl-C
+        die "installing from requirements/$1.txt failed; the reason stands above."
+    }
     touch "$stamps/$1"
 }
 
