@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from appliance.counter import journal_log
 from appliance.counter.journal_file import JournalDamaged, connect
 from appliance.counter.migrations import MIGRATIONS
 from appliance.domain.errors import Code, JournalTrouble
@@ -64,7 +65,9 @@ def prove(db: sqlite3.Connection) -> None:
 def check_at_start(path: Path) -> None:
     """What every start checks, and what it costs does not grow with history: the marks, the
     newest facts, and the facts that will be replayed. Through a connection that cannot write, so
-    that a damaged journal is put away as it was found. Raises JournalTrouble."""
+    that a damaged journal is put away as it was found. Raises JournalTrouble, OSError."""
+    if found := journal_log.flaw(path.with_name(f"{path.name}-wal")):
+        raise JournalDamaged(found)
     db = connect(path, read_only=True)
     try:
         schema_version(db)

@@ -12,8 +12,9 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -170,6 +171,10 @@ class Journal(Reader):
     def _open(self) -> None:
         db = self._db
         db.execute("PRAGMA synchronous = FULL")
+        # A log begins anew with each start: what a power cut tore stays in it otherwise, and would
+        # look like damage in the middle (journal_log.py). On a full disk it has to wait.
+        with suppress(sqlite3.OperationalError):
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         known = schema_version(db)
         for number, script in enumerate(MIGRATIONS[known:], known + 1):
             db.executescript(f"BEGIN; {script}; PRAGMA user_version = {number}; COMMIT;")

@@ -35,9 +35,14 @@ def handover(number: int, kind: Kind = Kind.OPENED, **body: Json) -> Draft:
     return Draft(kind, f"H-{number}", {"order": f"o-{number}", **body})
 
 
+FILLED_AT_ONCE: Final = 3
+"""Facts in each transaction of `fill`."""
+
+
 def fill(book: Journal, count: int) -> None:
     """Handovers one after the other, each opened, approved and ended."""
-    for number in range(book.last // 3, book.last // 3 + count):
+    first = book.last // FILLED_AT_ONCE
+    for number in range(first, first + count):
         steps = (Kind.OPENED, Kind.APPROVED, Kind.HANDED_OVER)
         book.append([handover(number, kind) for kind in steps], "anna")
 
