@@ -37,6 +37,7 @@ NEEDLESS: Final = ("rich", "httpx._main")
 THREADS: Final = 16
 CHARGE_WAIT_S: Final = 240  # a stop in mid-charge waits for the terminal: T4 and a little
 STOP_WAIT_S: Final = CHARGE_WAIT_S + 40
+BEAT_S: Final = 5.0
 
 
 class KioskWorker(ThreadWorker):
@@ -147,8 +148,18 @@ class Server(BaseApplication):
         self._ready(f"http://{web.host}:{web.port}/")
 
     def _exiting(self, _server: object, worker: KioskWorker) -> None:
-        if worker.counter is not None:
-            worker.counter.stop(CHARGE_WAIT_S)
+        if worker.counter is None:
+            return
+        ended = threading.Event()
+
+        def beat() -> None:
+            # Asked to stop on its own, the worker still has an arbiter that ends the silent.
+            while not ended.wait(BEAT_S):
+                worker.notify()
+
+        threading.Thread(target=beat, name="beat", daemon=True).start()
+        worker.counter.stop(CHARGE_WAIT_S)
+        ended.set()
 
 
 def web_settings(config: Config) -> WebSettings:
