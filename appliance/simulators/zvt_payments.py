@@ -12,7 +12,7 @@ from appliance.protocols.zvt import answers, bmp, commands, messages, tlv
 from appliance.simulators.bank import Bank, Booking
 from appliance.simulators.zvt_faults import NO_FAULTS, AnswerFault, Faults, endless, garbage
 from appliance.simulators.zvt_machine import LineOptions, Machine
-from appliance.simulators.zvt_slips import PAN, Slip, payment_slips, send_slip, unmasked
+from appliance.simulators.zvt_slips import PAN, Slip, payment_slips, price, send_slip, unmasked
 
 AUTO_REVERSE: Final = "auto-reverse"
 KEEP: Final = "keep"
@@ -152,10 +152,10 @@ class PaymentMachine(Machine):
     def _charge(self, amount: int, currency: int) -> None:
         self._stop_wanted, self._presented = False, None
         generation = self.generation
-        self._show(money(amount), "Please present card", waits_for="card")
+        self._show(price(amount, currency), "Please present card", waits_for="card")
         self._progress(0x0A)
         presented = self._await_card()
-        self._show(money(amount), "Please wait")
+        self._show(price(amount, currency), "Please wait")
         self._before = self._last
         faults = self.faults
         if presented.code == 0x00:
@@ -222,9 +222,9 @@ class PaymentMachine(Machine):
             date="0102",
         )
         if presented.how:
-            status = replace(
-                status, pan=PAN, card_name="Debit Mastercard", card_type=6, authorisation="611804"
-            )
+            status = replace(status, pan=PAN, card_name="Debit Mastercard", card_type=6)
+        if presented.code == 0:
+            status = replace(status, authorisation=f"{_approval(self._trace_no):06d}")
         if self.options.commit == KEEP:
             number = tlv.Tlv(tlv.SYNC_RECEIPT, bmp.bcd(self._receipt_no, 2))
             status = replace(status, tlv=(number,))
@@ -351,5 +351,6 @@ def _earlier(options: SimulatorOptions) -> answers.StatusInformation:
     )
 
 
-def money(amount: int) -> str:
-    return f"{'-' if amount < 0 else ''}{abs(amount) // 100}.{abs(amount) % 100:02d}"
+def _approval(trace_no: int) -> int:
+    """The bank's number for its yes: six digits that look like nothing."""
+    return trace_no * 7919 % 1_000_000

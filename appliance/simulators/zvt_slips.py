@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from appliance.domain.money import CURRENCIES, Money
 from appliance.protocols.zvt import answers
 from appliance.protocols.zvt.framing import frame
 
 PAN: Final = "541333******4771"
 _UNMASKED_PAN: Final = "5413330089604111"
+_UNITS: Final = {unit.numeric: unit for unit in CURRENCIES.values()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,26 +21,32 @@ class Slip:
     lines: tuple[str, ...]
 
 
+def price(amount: int, currency: int) -> str:
+    """As displays and slips have it. currency: its ISO 4217 number."""
+    return str(Money(amount, _UNITS[currency]))
+
+
 def payment_slips(shop: str, status: answers.StatusInformation) -> list[Slip]:
-    """The merchant's and the customer's; of a decline the customer's only."""
+    """The merchant's and the customer's; of a decline the customer's only. The status states its
+    currency."""
+    assert status.currency is not None
     verdict = "Payment made" if status.result == 0 else f"Declined ({status.result:02X})"
-    amount = status.amount or 0
     common = (
         f"Terminal-ID {status.terminal_id}",
-        f"TA-Nr {status.trace_no:06d}  Receipt {status.receipt_no:04d}",
+        f"Trace {status.trace_no:06d}  Receipt {status.receipt_no:04d}",
         *([status.card_name, f"Card {status.pan}"] if status.pan else []),
-        f"Amount EUR {amount // 100}.{amount % 100:02d}",
+        f"Amount {price(status.amount or 0, status.currency)}",
         *([f"Approval {status.authorisation}"] if status.authorisation else []),
         verdict,
     )
-    customer = Slip(answers.Receipt.CUSTOMER, (shop, "* Kundenbeleg *", *common))
+    customer = Slip(answers.Receipt.CUSTOMER, (shop, "* Customer receipt *", *common))
     if status.result != 0:
         return [customer]
-    return [Slip(answers.Receipt.MERCHANT, (shop, "* Händlerbeleg *", *common)), customer]
+    return [Slip(answers.Receipt.MERCHANT, (shop, "* Merchant receipt *", *common)), customer]
 
 
 def day_slip(shop: str, total: int, count: int) -> Slip:
-    lines = (shop, "* Kassenschnitt *", f"Bookings {count}", f"Total {total}")
+    lines = (shop, "* End of day *", f"Bookings {count}", f"Total {total}")
     return Slip(answers.Receipt.ADMIN, lines)
 
 

@@ -795,7 +795,7 @@ def test_reversal_refund_and_end_of_day(tmp_path, line):
         assert simulator.bank.balance() == 1200
         assert driver.check().is_well
         assert isinstance(driver.end_of_day(heard), Approved)
-        assert heard.slips[-1][1][1] == "* Kassenschnitt *"
+        assert heard.slips[-1][1][1] == "* End of day *"
         assert driver.check().is_well
         number = driver.baseline().receipt_no
         assert number == simulator.state()["receipt_no"]
@@ -931,7 +931,7 @@ def test_slips_come_from_terminals_with_and_without_text_blocks(tmp_path, line, 
         heard = Recorder()
         driver.authorise(Charge("p-1", AMOUNT, driver.baseline()), heard)
         assert [kind for kind, _ in heard.slips] == [Slip.MERCHANT, Slip.CUSTOMER]
-        assert heard.slips[1][1][1] == "* Kundenbeleg *"
+        assert heard.slips[1][1][1] == "* Customer receipt *"
 
 
 def test_numbers_that_begin_anew(tmp_path):

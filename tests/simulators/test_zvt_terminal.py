@@ -89,7 +89,10 @@ def test_it_prints_by_itself_when_the_till_does_not(tmp_path):
         till.register(commands.Config(0x00))
         kinds = [type(message).__name__ for message in till.ask(PAY)]
         assert kinds == ["Accepted", "StatusInformation", "Completion"]
-        assert [paper[1] for paper in simulator.paper] == ["* Händlerbeleg *", "* Kundenbeleg *"]
+        assert [paper[1] for paper in simulator.paper] == [
+            "* Merchant receipt *",
+            "* Customer receipt *",
+        ]
         till.say(commands.LogOff())
         assert till.hear() == OK
         assert "PrintLine" in [type(message).__name__ for message in till.ask(PAY)]
