@@ -192,6 +192,7 @@ class TerminalWorker:
     def _query(self, handover: str, charge: Charge, ask_s: float) -> None:
         observer = _Observer(self._loop, handover, charge.payment_id)
         until = self._clock.monotonic() + ask_s
+        looked_at = float("-inf")
         while True:
             self._loop.post(lambda core: core.charging.asked("asked", ""))
             outcome = self._last_transaction(charge, observer)
@@ -201,6 +202,9 @@ class TerminalWorker:
             self._loop.post(lambda core, text=reason: core.charging.asked("no_answer", text))  # type: ignore[misc]
             if self._clock.monotonic() >= until:
                 break
+            if self._clock.monotonic() - looked_at >= CHECK_EVERY_S:
+                self._check()  # why it does not tell: the seller may have to plug it in
+                looked_at = self._clock.monotonic()
             if self._stop.wait(ASK_AGAIN_S):
                 return  # the next start asks on: nothing was decided
         self._loop.ask(lambda core: core.charging.charged(handover, charge.payment_id, outcome))

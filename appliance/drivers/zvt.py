@@ -51,7 +51,8 @@ class ZvtOptions:
     """address: "serial:/dev/kassa/terminal" or "tcp:host:port" (20007 is usual). baud: of a serial
     line, 9600 or 115200. password: the terminal's till password, six digits. currency: ISO 4217
     code. times: the standard's. trace: a file for the dialogue, "" for none. idle_wait_s: how long
-    a recovery waits until the terminal is idle; idle_poll_s: how often it asks.
+    one question of a recovery waits until the terminal is idle, which whoever asks does again and
+    again; idle_poll_s: how often it looks.
 
     Raises ConfigTrouble for values that cannot be.
     """
@@ -62,7 +63,7 @@ class ZvtOptions:
     currency: str = "EUR"
     times: Times = field(default_factory=Times)
     trace: str = ""
-    idle_wait_s: float = 90.0
+    idle_wait_s: float = 5.0
     idle_poll_s: float = 1.0
 
     def __post_init__(self) -> None:

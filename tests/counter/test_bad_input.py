@@ -181,3 +181,24 @@ def test_a_terminal_that_sends_nonsense(counter: Counter, rig: Rig, fault: Answe
         content = file.read_bytes()
         assert PAN.encode() not in content, file
         assert bytes.fromhex(PAN) not in content, file
+
+
+def test_a_terminal_whose_cable_is_out_is_shown_so_while_its_payment_is_in_doubt(
+    counter: Counter, rig: Rig
+) -> None:
+    rig.scanner.scan("NL-10001")
+    at(counter, Page.ORDER)
+    do(counter, Action.CONFIRM)
+    at(counter, Page.CHARGING)
+    until(lambda: rig.terminal.state()["waits_for"] == "card", "the terminal waits")
+    rig.terminal.cable_out()
+
+    def health() -> Code | None:
+        (found,) = (d.health.code for d in counter.screen().devices if d.name == "terminal")
+        return found
+
+    until(lambda: health() is Code.TERMINAL_GONE, "the bar says so")
+    assert counter.screen().page is Page.UNKNOWN
+    rig.terminal.cable_in()
+    at(counter, Page.ORDER, Page.HAND_OVER, Page.ATTENTION_ITEM)
+    until(lambda: health() is None, "the bar says so")

@@ -159,6 +159,12 @@ def test_a_negative_price_is_found_even_when_the_sums_agree() -> None:
     assert due == "negative amount due -0.05 EUR"
 
 
+def test_sums_that_do_not_agree_are_told_in_money() -> None:
+    order = replaced(one_line(1000, 1234, 1234), total=Money(1334, EUR), due=Money(1334, EUR))
+    said = "the lines and reductions come to 12.34, the total says 13.34 EUR"
+    assert disagreements(order) == (said,)
+
+
 @pytest.mark.parametrize("vat", [-1, 10_001])
 def test_a_vat_rate_out_of_range_is_found(vat: int) -> None:
     assert disagreements(one_line(1000, 5, 5, vat)) == ("line 1: VAT rate out of range",)
