@@ -325,9 +325,7 @@ def _steps(number: int, before: int, size: int) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
-    """The terminal does not tell its last transaction; it may have none. code: how it said so."""
-
-    code: int
+    """The terminal does not tell its last transaction; it may have none."""
 
 
 def judge(

@@ -20,7 +20,6 @@ from appliance.drivers.zvt_session import (
     Times,
 )
 from appliance.protocols.zvt import answers, commands, results
-from appliance.protocols.zvt.errors import ZvtError
 
 log = structlog.get_logger()
 
@@ -136,13 +135,12 @@ class Questions:
         command = commands.RepeatReceipt(self.password, _LAST_STATUS)
         ending = self._ask(session, command, handler)
         if isinstance(ending, answers.Completion):
-            if handler.answer is None:
-                raise ZvtError("a repeated receipt without its transaction")
-            return handler.answer
+            # Without it, the terminal takes 06 20 for no more than a wish for paper.
+            return handler.answer or Nothing()
         code = _code(ending)
         if code in results.BUSY_STATES:
             raise _refused("repeat receipt", code)
-        return Nothing(code)
+        return Nothing()
 
     def print_again(self, session: Session, slips: Slips) -> None:
         """The last transaction's slips."""

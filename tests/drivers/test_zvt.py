@@ -442,7 +442,7 @@ U = Code.PAYMENT_UNRESOLVED
         (answers.Refusal(0x66), BASELINE, U),
         (answers.Refusal(0x83), Baseline(TID), U),
         (answers.Refusal(0xFF), Baseline(TID), U),
-        (None, BASELINE, Code.PAYMENT_UNKNOWN),  # nonsense: ask again
+        (None, BASELINE, U),  # it repeats the receipt and does not say of what
         (answers.Refusal(0x9C), BASELINE, Code.PAYMENT_UNKNOWN),  # busy again
     ],
 )
@@ -538,7 +538,7 @@ def test_what_is_left_of_the_old_dialogue_is_not_acknowledged():
     late = [(ASK_STATE, answers.IntermediateStatus(0x04)), (OK, status())]
     late += [(None, answers.PrintLine(0x81, "x")), (None, DONE), (OK, None)]
     register = [(REGISTER, OK), (None, REGISTERED), (OK, None)]
-    driver, line = scripted(*late, *STATE, *register, *LEARN)
+    driver, line = scripted(*late, *STATE, *register, *LEARN, idle_wait_s=60.0)
     outcome = driver.last_transaction(Charge("p-1", AMOUNT, BASELINE), Recorder())
     assert isinstance(outcome, Declined)
     assert line.is_at_end
@@ -689,6 +689,19 @@ def test_a_terminal_without_transactions_has_no_baseline_numbers():
     driver, line = scripted(*unknown, *register, *STATE, *ask)
     driver.connect()
     assert numbers(driver) == (None, None)
+    assert line.is_at_end
+
+
+def test_a_terminal_that_never_tells_its_last_transaction_can_be_used():
+    """A lost answer is then a person's case, and the payments that are not lost need nobody."""
+    register = [(REGISTER, OK), (None, REGISTERED), (OK, None)]
+    silent = [(ASK_LAST, OK), (None, DONE), (OK, None)]
+    pay = [(PAY, OK), *after(status(), DONE)]
+    driver, line = scripted(*STATE, *register, *STATE, *silent, *silent, *pay)
+    driver.connect()
+    charge = Charge("p-1", AMOUNT, driver.baseline())
+    assert charge.baseline == Baseline(TID)
+    assert isinstance(driver.authorise(charge, Recorder()), Approved)
     assert line.is_at_end
 
 
