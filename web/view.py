@@ -202,7 +202,7 @@ _OFFERED: Final = {
         Action.CHECK,
         Action.REPRINT,
     },
-    Page.REFUSED: {Action.CONFIRM, Action.CANCEL},
+    Page.REFUSED: {Action.CONFIRM, Action.CANCEL, Action.REPRINT},
     Page.NO_RECEIPT: {Action.CONFIRM, Action.CANCEL, Action.WAIVE_RECEIPT},
     Page.ATTENTION: {Action.OPEN, Action.CONFIRM, Action.CANCEL, Action.NEXT},
     Page.ATTENTION_ITEM: {

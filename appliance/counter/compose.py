@@ -136,6 +136,7 @@ def actions(state: State, require_seller: bool) -> frozenset[Action]:
             here |= {a.CONFIRM, a.WAIVE_RECEIPT}
         case _P.REFUSED:
             here |= {a.CONFIRM, a.CANCEL, a.ATTENTION, a.DAY}
+            here |= {a.REPRINT} if state.place.receipt_of else set()
         case _P.ATTENTION:
             here |= {a.CANCEL, a.NEXT, a.DAY}
             here |= {a.CONFIRM, a.OPEN} if attention_items(state) else set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from appliance.counter import printing
 from appliance.counter.chain import canonical
 from appliance.counter.clock import local
 from appliance.counter.ledger import REASON_MOST, Ledger, needs_a_person
@@ -130,9 +131,21 @@ class Opening:
             raise Bug(f"another order opened in {focus.state}")
 
     def refuse(self, code: Code, about: str, detail: str, order: Order | None = None) -> None:
-        self.ledger.go(
-            Place(Page.REFUSED, code=code, about=about, detail=detail[:REASON_MOST], order=order)
+        place = Place(
+            Page.REFUSED, code=code, about=about, detail=detail[:REASON_MOST], order=order
         )
+        if code is Code.ORDER_HANDED_OVER and order is not None:
+            place.receipt_of = self._receipt_of(order)
+        self.ledger.go(place)
+
+    def _receipt_of(self, order: Order) -> str:
+        """The handover of this order whose receipt this counter can print again, or "". The day's
+        list ends after so many rows, and with the day; the journal goes back further."""
+        for fact in reversed(self.ledger.journal.settled(order.id)):
+            is_handover = fact.kind is Kind.HANDED_OVER
+            if is_handover and printing.receipt_facts(self.ledger.journal, fact.subject):
+                return fact.subject
+        return ""
 
     def ask_claim(self, handover: ho.Handover) -> None:
         """Read the order fresh at the shop, and take it for this counter alone."""

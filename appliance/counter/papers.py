@@ -55,8 +55,10 @@ class Papers:
 
     def reprint(self, handover_id: str) -> None:
         """A wanted repeat: an action of its own, marked as a copy if anything came out before."""
-        wanted = handover_id or self.ledger.state.place.handover or self.ledger.state.last_receipt
-        facts = self.ledger.journal.of_subject(printing.receipt_job(wanted)) if wanted else []
+        place = self.ledger.state.place
+        here = place.handover or place.receipt_of
+        wanted = handover_id or here or self.ledger.state.last_receipt
+        facts = printing.receipt_facts(self.ledger.journal, wanted) if wanted else []
         if not facts or printing.receipt_job(wanted) in self.ledger.state.jobs:
             self.ledger.notice(Code.NO_RECEIPT)
             return

@@ -6,17 +6,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from appliance.counter.journal import Journal
 from appliance.counter.receipts import moment, words
 from appliance.counter.settings import Settings
 from appliance.counter.state import Job, State
 from appliance.domain import handover as ho
 from appliance.domain import payment as pay
-from appliance.domain.facts import Draft, Json, Kind
+from appliance.domain.facts import Draft, Fact, Json, Kind
 from appliance.domain.receipt import Heading, as_copy, decline_slip, merchant_slip, payment_receipt
 
 
 def receipt_job(handover: str) -> str:
     return f"P-{handover}"
+
+
+def receipt_facts(journal: Journal, handover: str) -> list[Fact]:
+    """The facts of the handover's receipt, document first. Empty where there is none, also once
+    retention has dropped the document and left what came after it."""
+    facts = journal.of_subject(receipt_job(handover))
+    return facts if facts and facts[0].kind is Kind.PRINT_QUEUED else []
 
 
 def queued(job: Job) -> Draft:

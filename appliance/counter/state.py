@@ -53,6 +53,7 @@ class Place:
     about: str = ""
     detail: str = ""
     order: Order | None = None
+    receipt_of: str = ""  # REFUSED: the handover whose receipt can be printed again
     selected: int = 0
 
 

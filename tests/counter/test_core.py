@@ -396,6 +396,60 @@ def test_what_was_paid_here_is_never_charged_again_even_if_the_shop_forgets(coun
     assert counter.page() is Page.REFUSED
 
 
+def test_a_receipt_is_printed_again_from_the_page_that_its_own_code_leads_to(
+    counter: Bench,
+) -> None:
+    counter.to_charging()
+    counter.approve()
+    counter.print_all()
+    handover = counter.handover
+    counter.do(A.CONFIRM)
+    original = counter.hands.jobs[0].document
+    counter.orders()  # handed over: in the shop's list no more
+    counter.restart()
+    counter.core.scanned("KO-1042")
+    counter.core.opening.looked_up("KO-1042", order(status=OrderStatus.HANDED_OVER))
+    assert counter.page() is Page.REFUSED
+    assert A.REPRINT in counter.screen().actions
+    counter.core.scanned("KASSA-REPRINT")
+    job = counter.hands.jobs[-1]
+    assert (job.handover, job.document, job.began) == (handover, original, True)
+    assert counter.page() is Page.REFUSED
+
+
+def test_only_a_receipt_that_the_journal_has_is_offered_again(counter: Bench) -> None:
+    handed_over = order(status=OrderStatus.HANDED_OVER)
+    counter.to_order(handed_over)  # at another counter
+    assert counter.page() is Page.REFUSED
+    assert A.REPRINT not in counter.screen().actions
+    counter.do(A.CONFIRM)
+    counter.to_order(order(due=0))
+    counter.do(A.CONFIRM)
+    counter.claim_answer(Claimed(order(due=0), 600))
+    counter.do(A.CONFIRM)  # paid online: there never was a receipt
+    counter.to_order(handed_over)
+    assert A.REPRINT not in counter.screen().actions
+
+
+def test_a_receipt_whose_document_retention_has_dropped_is_not_offered(counter: Bench) -> None:
+    counter.to_charging()
+    counter.approve()
+    counter.clock.pass_(60)
+    counter.print_all()
+    counter.do(A.CONFIRM)
+    counter.core.delivered(counter.core.journal.last, 0)
+    counter.core.journal.settle()
+    assert counter.core.journal.prune("2026-11-23T09:00:30.000Z")
+    counter.to_order(order(status=OrderStatus.HANDED_OVER))
+    assert counter.page() is Page.REFUSED
+    assert A.REPRINT not in counter.screen().actions
+    counter.do(A.CONFIRM)
+    counter.do(A.REPRINT)
+    notice = counter.screen().notice
+    assert notice is not None
+    assert notice.code is Code.NO_RECEIPT
+
+
 def test_set_aside_is_remembered_and_taken_up_again(counter: Bench) -> None:
     counter.to_charging()
     counter.approve()

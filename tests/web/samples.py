@@ -297,6 +297,14 @@ SAMPLES: Final[dict[str, Screen]] = {
         A.CANCEL,
         A.DAY,
     ),
+    "refused-handed-over": screen(
+        Page.REFUSED,
+        Refused(Code.ORDER_HANDED_OVER, "1042", "2025-10-06 18:02", COFFEE),
+        A.CONFIRM,
+        A.CANCEL,
+        A.DAY,
+        A.REPRINT,
+    ),
     "refused-unknown": screen(
         Page.REFUSED, Refused(Code.ORDER_UNKNOWN, "4006381333931", "", None), A.CANCEL, A.DAY
     ),
