@@ -465,6 +465,27 @@ def test_set_aside_is_remembered_and_taken_up_again(counter: Bench) -> None:
     assert counter.screen().attention == 0
 
 
+def test_a_tick_can_be_taken_back_and_the_scanner_ticks_what_is_open(counter: Bench) -> None:
+    line = order().lines[0]
+    half = replace(line, unit_price=Money(64225, EUR), total=Money(64225, EUR))
+    counter.to_charging(order(lines=(half, half)))
+    counter.approve()
+
+    def ticked() -> frozenset[int]:
+        body = counter.screen().body
+        assert isinstance(body, HandOver)
+        return body.ticked
+
+    counter.do(A.TICK, "1")
+    counter.core.scanned("KASSA-TICK")
+    assert ticked() == {0, 1}
+    counter.do(A.TICK, "1")
+    assert ticked() == {0}
+    counter.clock.pass_(1)
+    counter.core.scanned("KASSA-TICK")
+    assert ticked() == {0, 1}
+
+
 def test_no_paper_is_a_page_of_its_own_and_heals(counter: Bench) -> None:
     counter.to_charging()
     counter.approve()

@@ -147,7 +147,7 @@ def test_what_the_scanner_moves_to_comes_into_sight(opened: Page, kiosk: Kiosk) 
     assert opened.eval_on_selector("#rows", "list => list.scrollTop") == 0
 
 
-def test_the_next_line_to_tick_comes_into_sight_and_keeps_the_focus(
+def test_the_next_line_to_tick_comes_into_sight_and_the_focus_stays(
     opened: Page, kiosk: Kiosk
 ) -> None:
     goods = SAMPLES["hand-over-long"]
@@ -157,12 +157,26 @@ def test_the_next_line_to_tick_comes_into_sight_and_keeps_the_focus(
     opened.focus("#tick-12")
     kiosk.show(opened, replace(goods, body=replace(goods.body, ticked=frozenset(range(13)))))
     assert in_sight(opened, "#tick-13")
-    assert opened.evaluate("document.activeElement.id") == "tick-13"
-    # The last tick does not lead on to the button that hands over.
-    last = len(goods.body.order.lines) - 1
-    opened.focus(f"#tick-{last}")
-    kiosk.show(opened, replace(goods, body=replace(goods.body, ticked=frozenset(range(last + 1)))))
-    assert opened.evaluate("document.activeElement.tagName") == "MAIN"
+    assert opened.evaluate("document.activeElement.id") == "tick-12"
+
+
+def test_a_tick_is_taken_back_by_a_tap_or_a_key_but_not_by_a_double_tap(
+    page: Page, kiosk: Kiosk
+) -> None:
+    still(page, kiosk)
+    kiosk.show(page, SAMPLES["hand-over"])  # its first line is ticked
+    page.clock.run_for(SETTLED_MS)
+    expect(page.locator("#tick-0")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#tick-1")).to_have_attribute("aria-pressed", "false")
+    tick = (Action.TICK, "0", kiosk.counter.screen().seq)
+    page.click("#tick-0")
+    page.wait_for_selector("body:not(.asked)")
+    page.click("#tick-0")  # the clock stands still: the second half of a double tap
+    page.clock.run_for(SETTLED_MS)
+    assert sent(kiosk) == [tick]
+    page.focus("#tick-0")
+    page.keyboard.press("Enter")
+    until(page, lambda: sent(kiosk) == [tick, tick])
 
 
 @pytest.mark.parametrize("name", ["idle-many", "order-long", "hand-over-long", "day"])

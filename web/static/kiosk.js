@@ -3,14 +3,14 @@
 "use strict";
 (() => {
   const POLL_MS = 5000, AGAIN_MS = 1000, ANSWER_MS = 2500, COMMAND_MS = 8000, GONE_MS = 3000;
-  const SETTLE_MS = 250, FORGET_MS = 20000, LONGEST_CODE = 128;
+  const SETTLE_MS = 250, DOUBLE_MS = 400, FORGET_MS = 20000, LONGEST_CODE = 128;
   const byId = (id) => document.getElementById(id);
   const screen = () => byId("screen");
   const may = (action) => screen().dataset.actions.split(" ").includes(action);
   const keypad = byId("keypad");
   let heardAt = performance.now(), failedAt = 0, skew = 0, zone = 0;
   let fetching = false, again = false, asked = false, settled = 0;
-  let typed = "", typedAt = 0;
+  let typed = "", typedAt = 0, toggled = "", toggledAt = 0;
 
   // --- the screen ---------------------------------------------------------------------------
   // Old and new are compared and only differences are changed: focus, scroll and a finger that
@@ -43,7 +43,7 @@
     if (turns !== screen().dataset.turns) nextLanguage();
     if (held?.id && document.activeElement === document.body) {
       // On another page the same button means something else: whoever uses keys starts anew. What
-      // was ticked or confirmed is no button any more: the next of its kind follows it.
+      // was confirmed is no button any more: the next of its kind follows it.
       const next = byId(held.id) ?? buttons().find((b, n) => n === at && b.dataset.action === held.dataset.action);
       ((!turned && next) || document.querySelector("main")).focus({ preventScroll: true });
     }
@@ -199,10 +199,18 @@
   });
   keypad.addEventListener("close", () => type(""));
 
+  // The second half of a double tap would take back what the first has just ticked.
+  function isSecondTap(id) {
+    const now = performance.now(), isSecond = id === toggled && now - toggledAt < DOUBLE_MS;
+    [toggled, toggledAt] = [id, now];
+    return isSecond;
+  }
+
   document.addEventListener("click", ({ target }) => {
     const button = target.closest("button");
     if (!button) return;
     const { action, argument, key, language } = button.dataset;
+    if (button.ariaPressed && isSecondTap(button.id)) return;
     if (action) send(action, argument);
     else if (key) press(key);
     else if ("keypad" in button.dataset) open();
