@@ -320,6 +320,31 @@ def test_the_key_pad_types_a_russian_order_too(page: Page, kiosk: Kiosk) -> None
     expect(page.locator("#keypad [data-alphabet]")).to_have_count(0)
 
 
+def type_in_russian(page: Page, keys: dict[str, str]) -> None:
+    """What a keyboard with the Russian layout sends: each key's place, and the letter on it."""
+    for code, key in keys.items():
+        page.evaluate(
+            "([code, key]) => document.activeElement.dispatchEvent(new KeyboardEvent('keydown', "
+            "{ code, key, shiftKey: true, bubbles: true, cancelable: true }))",
+            [code, key],
+        )
+
+
+def test_a_russian_keyboard_types_latin_for_a_scanner_and_russian_on_the_key_pad(
+    opened: Page, kiosk: Kiosk
+) -> None:
+    keys = {"KeyV": "М", "KeyC": "С", "KeyR": "К"}
+    type_in_russian(opened, keys)
+    opened.keyboard.press("Enter")
+    until(opened, lambda: len(kiosk.counter.commands) == 1)
+    opened.click("#keypad-open")
+    type_in_russian(opened, keys)
+    expect(opened.locator("#keypad-code")).to_have_text("МСК")
+    opened.keyboard.press("Enter")
+    until(opened, lambda: len(kiosk.counter.commands) == 2)
+    assert [code for _, code, _ in sent(kiosk)] == ["VCR", "МСК"]
+
+
 def test_a_busy_counter_leaves_the_screen_usable(opened: Page, kiosk: Kiosk) -> None:
     kiosk.counter.answer = Answer.BUSY
     opened.click("#do-day-foot")

@@ -176,10 +176,11 @@
     else type(typed + key);
   }
 
-  // What a scanner means by a key, whatever layout the keyboard has just now.
+  // What a scanner means by a key, whatever layout the keyboard has just now. Who has opened the
+  // key pad types by hand, and may mean a letter that is not Latin.
   function character(event) {
     const plain = /^(?:Key|Digit)([A-Z0-9])$/.exec(event.code);
-    if (event.key > "~" && plain) return event.shiftKey ? plain[1] : plain[1].toLowerCase();
+    if (event.key > "~" && plain && !keypad.open) return event.shiftKey ? plain[1] : plain[1].toLowerCase();
     return event.key;
   }
 
