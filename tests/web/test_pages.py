@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from appliance.counter.commands import Answer, Command
-from appliance.counter.screen import Action, Notice, Page, Refused
+from appliance.counter.screen import Action, Day, Notice, Page, Refused
 from appliance.domain.errors import Code
 from tests.web.conftest import OURS
 from tests.web.fake import FakeCounter
@@ -226,6 +226,17 @@ def test_when_an_order_was_handed_over_is_said_as_people_say_it(
     body = Refused(Code.ORDER_HANDED_OVER, "1042", "2025-10-06 18:02", None)
     counter.show(replace(SAMPLES["refused-unknown"], body=body))
     assert "6. Okt., 18:02" in get(client, language="de").text
+
+
+def test_a_copy_of_the_marked_row_is_offered_only_where_it_has_a_receipt(
+    counter: FakeCounter, client: FlaskClient
+) -> None:
+    day = SAMPLES["day"]
+    assert isinstance(day.body, Day)
+    for selected, row in enumerate(day.body.rows):
+        counter.show(replace(day, body=replace(day.body, selected=selected)))
+        ids = [attributes.get("id") for _, attributes in get(client).tags]
+        assert ("do-reprint" in ids) == row.may_reprint, row
 
 
 def test_an_uncertain_payment_never_reads_as_paid_or_green(
