@@ -23,7 +23,8 @@ _WORDING: Final[dict[str, tuple[str, ...]]] = {
         "Payé, voir ticket du terminal",
     ),
     "vat_included": ("incl. VAT", "в т. ч. НДС", "inkl. MwSt.", "dont TVA"),
-    "seller": ("Seller", "Продавец", "Es bediente Sie", "Vendeur"),
+    # With its colon, as French has a space before it, which must not break.
+    "seller": ("Seller:", "Продавец:", "Es bediente Sie:", "Vendeur\u00a0:"),
     "card": ("Card", "Карта", "Karte", "Carte"),
     "terminal": ("Terminal", "Терминал", "Terminal-ID", "Terminal"),
     "receipt_no": ("Receipt no.", "Чек терминала №", "Beleg-Nr.", "N° de ticket"),

@@ -232,7 +232,7 @@ def _top(order: Order, heading: Heading, words: Words) -> Iterable[Element]:
     yield Feed()
     yield Text(f"{words['order']} {order.number}", bold=True, size=2)
     if heading.seller:
-        yield Text(f"{words['seller']}: {heading.seller}")
+        yield Text(f"{words['seller']} {heading.seller}")
     yield Rule()
 
 

@@ -15,7 +15,8 @@ from appliance.counter.clock import SystemClock, iso, local
 from appliance.counter.receipts import LANGUAGES, words
 from appliance.domain.errors import Bug
 from appliance.domain.money import Money, Quantity
-from appliance.domain.receipt import LABELS
+from appliance.domain.receipt import LABELS, Heading, Text, merchant_slip
+from tests.counter.harness import order
 from tests.domain.strategies import money, quantities
 
 NBSP = "\u00a0"
@@ -26,7 +27,21 @@ def test_every_label_is_worded(language: str) -> None:
     wording = words(language)
     assert set(wording.labels) == set(LABELS)
     assert all(wording[label].strip() == wording[label] != "" for label in LABELS)
-    assert all(wording[label].isprintable() for label in LABELS)
+    assert all(wording[label].replace(NBSP, " ").isprintable() for label in LABELS)
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "Seller: Anna K."),
+        ("ru", "Продавец: Anna K."),
+        ("de", "Es bediente Sie: Anna K."),
+        ("fr", f"Vendeur{NBSP}: Anna K."),
+    ],
+)
+def test_the_seller_is_named_as_the_language_writes_a_colon(language: str, text: str) -> None:
+    heading = Heading(("Shop",), "Counter 1", "Anna K.", "now")
+    assert Text(text) in merchant_slip(order(), [], heading, words(language)).elements
 
 
 @pytest.mark.parametrize("label", LABELS)

@@ -140,7 +140,7 @@ def test_nothing_is_missing_on_a_receipt(
         assert below.text == start + ("" if rate is None else f"  {wording.rate(rate)}")
     assert left[: len(heading.lines)] == list(heading.lines)
     assert f"{wording['order']} {order.number}" in left
-    assert not heading.seller or f"{wording['seller']}: {heading.seller}" in left
+    assert not heading.seller or f"{wording['seller']} {heading.seller}" in left
     assert any(heading.counter in text and heading.at in text for text in left)
     end = len(receipt.elements) - 5  # a rule, two sentences, a feed, the code
     assert list(receipt.elements[end - len(slip) : end]) == [Text(text) for text in slip]
