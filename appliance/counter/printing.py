@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from appliance.counter.journal import Journal
-from appliance.counter.receipts import moment, words
+from appliance.counter.receipts import moment, words, words_without_payment
 from appliance.counter.settings import Settings
 from appliance.counter.state import Job, State
 from appliance.domain import handover as ho
@@ -76,7 +76,8 @@ def _follow_up(
         yield Job(receipt_job(handover.id), handover.id, "receipt", document)
     is_declined = draft.kind is Kind.DECLINED and payment.state is pay.State.DECLINED
     if is_declined and customer and settings.print_declines:
-        document = decline_slip(order, customer, "", heading, wording)
+        said = words_without_payment(settings.language, payment.code)
+        document = decline_slip(order, customer, "", heading, said)
         yield Job(f"P-{payment.id}-declined", handover.id, "declined", document)
     if (is_paid or is_declined) and merchant and settings.print_merchant_slip:
         document = merchant_slip(order, merchant, heading, wording)

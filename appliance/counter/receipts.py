@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from appliance.counter.clock import local
-from appliance.domain.errors import Bug
+from appliance.domain.errors import Bug, Code
 from appliance.domain.money import Money, Quantity, percent
 from appliance.domain.receipt import LABELS, Words
 
@@ -47,6 +48,28 @@ _WORDING: Final[dict[str, tuple[str, ...]]] = {
     ),
     "thanks": ("Thank you!", "Спасибо за покупку!", "Vielen Dank!", "Merci de votre visite !"),
 }
+# What the slip of a payment that was not made says instead of "declined", by the reason's code.
+# What was stopped or taken back is called so on the screen too.
+_NOT_MADE: Final[dict[str, tuple[str, ...]]] = {
+    Code.PAYMENT_STOPPED: (
+        "Payment stopped",
+        "Оплата остановлена",
+        "Zahlung gestoppt",
+        "Paiement arrêté",
+    ),
+    Code.PAYMENT_REVERSED: (
+        "Payment taken back",
+        "Оплата отменена",
+        "Zahlung zurückgenommen",
+        "Paiement annulé",
+    ),
+}
+_OTHERWISE: Final = (
+    "Payment not made",
+    "Оплата не прошла",
+    "Keine Zahlung",
+    "Paiement non effectué",
+)
 LANGUAGES: Final = ("en", "ru", "de", "fr")
 # Where a unit is written otherwise than the shop writes it.
 _UNITS: Final = {
@@ -93,6 +116,16 @@ def words(language: str) -> Words:
         return f"{percent(basis_points).replace('.', point)}{_NBSP}%"
 
     return Words({key: _WORDING[key][column] for key in LABELS}, money, quantity, rate)
+
+
+def words_without_payment(language: str, code: str) -> Words:
+    """The wording of the slip for a payment that was not made, for the reason that this code says:
+    the customer must not read "declined" where the screen said "stopped"."""
+    wording = words(language)
+    if code == Code.PAYMENT_DECLINED:
+        return wording
+    said = _NOT_MADE.get(code, _OTHERWISE)[LANGUAGES.index(language)]
+    return replace(wording, labels={**wording.labels, "declined": said})
 
 
 def moment(at: datetime, language: str) -> str:

@@ -93,6 +93,20 @@ def test_a_decline_says_why_and_may_be_tried_again(counter: Bench) -> None:
     assert counter.page() is Page.HAND_OVER
 
 
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [(Code.PAYMENT_DECLINED, "Payment declined"), (Code.PAYMENT_STOPPED, "Payment stopped")],
+)
+def test_the_slip_says_what_the_screen_says(counter: Bench, code: Code, said: str) -> None:
+    counter.to_charging()
+    counter.core.charging.slip(counter.handover, counter.payment, Slip.CUSTOMER, ["0000 NO"])
+    counter.end(Declined(code))
+    body = counter.screen().body
+    assert isinstance(body, OrderPage)
+    assert body.code is code
+    assert said in str(counter.hands.jobs[-1].document)
+
+
 def test_silence_is_asked_about_and_never_charged_again(counter: Bench) -> None:
     counter.to_charging()
     counter.end(Unknown(Code.PAYMENT_UNKNOWN, "cable"))

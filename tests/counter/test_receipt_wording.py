@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from appliance.counter import receipts
 from appliance.counter.clock import SystemClock, iso, local
-from appliance.counter.receipts import LANGUAGES, words
-from appliance.domain.errors import Bug
+from appliance.counter.receipts import LANGUAGES, words, words_without_payment
+from appliance.domain.errors import Bug, Code
 from appliance.domain.money import Money, Quantity
 from appliance.domain.receipt import LABELS, Heading, Text, merchant_slip
 from tests.counter.harness import order
@@ -58,6 +58,16 @@ def test_what_must_not_be_mixed_up_is_worded_differently(language: str) -> None:
     kinds = ("paid_before", "paid_by_card", "paid_by_slip", "declined", "not_charged", "total")
     assert len({wording[kind] for kind in kinds}) == len(kinds)
     assert len({wording[kind] for kind in ("copy", "merchant_copy")}) == 2
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_slip_says_declined_only_of_what_was_declined(language: str) -> None:
+    codes = (
+        Code.PAYMENT_DECLINED, Code.PAYMENT_STOPPED, Code.PAYMENT_REVERSED, Code.TERMINAL_SETUP,
+    )  # fmt: skip
+    said = [words_without_payment(language, code)["declined"] for code in codes]
+    assert said[0] == words(language)["declined"]
+    assert len(set(said)) == len(codes)
 
 
 @pytest.mark.parametrize("language", ["", "EN", "it", "en_GB"])
