@@ -70,6 +70,13 @@ def test_a_slip_says_declined_only_of_what_was_declined(language: str) -> None:
     assert len(set(said)) == len(codes)
 
 
+def test_the_terminals_slip_has_a_name_of_its_own() -> None:
+    # In both languages one word would do for the terminal's slip and for our receipt.
+    labels = ("paid_by_slip", "receipt_no")
+    assert all("ticket CB" in words("fr")[label] for label in labels)
+    assert all("терминала" in words("ru")[label] for label in labels)
+
+
 @pytest.mark.parametrize("language", ["", "EN", "it", "en_GB"])
 def test_a_language_that_there_is_not_is_a_bug(language: str) -> None:
     with pytest.raises(Bug, match="no receipts"):

@@ -81,6 +81,15 @@ def test_no_words_were_left_in_english(language: str) -> None:
     assert same <= {"%(what)s: %(which)s"}
 
 
+@pytest.mark.parametrize(
+    ("language", "name"), [("fr", r"[Tt]icket CB"), ("ru", r"(чек|чеке|чеку) терминала")]
+)
+def test_the_terminals_slip_is_not_called_as_our_receipt_is(language: str, name: str) -> None:
+    found = [m for m in catalog(language) if re.search(r"\bslip\b", key(m.id))]
+    assert len(found) > 10
+    assert not [m.id for m in found if not re.search(name, texts(m)[0])]
+
+
 def test_russian_is_in_cyrillic() -> None:
     allowed = re.compile(r"Wi-Fi|%\(\w+\)s|[^A-Za-z]")
     for message in catalog("ru"):
