@@ -341,7 +341,8 @@ def _hand_over(state: State, handover: ho.Handover) -> HandOver:
 
 
 def attention_items(state: State) -> tuple[AttentionItem, ...]:
-    """Everything that only a person can settle, oldest first."""
+    """Everything that only a person can settle: money in doubt first, as its customer may still
+    be here; of each sort the oldest first."""
     items = [
         _item(state, handover)
         for handover in state.handovers.values()
@@ -353,7 +354,7 @@ def attention_items(state: State) -> tuple[AttentionItem, ...]:
         )
         for f in state.refused_facts.values()
     ]
-    return tuple(items)
+    return tuple(sorted(items, key=lambda item: item.code not in _DECIDABLE))
 
 
 def _unsettled(handover: ho.Handover) -> pay.Payment | None:
@@ -366,11 +367,11 @@ def _unsettled(handover: ho.Handover) -> pay.Payment | None:
 def _item(state: State, handover: ho.Handover) -> AttentionItem:
     payment = _unsettled(handover)
     if payment is None:
-        code, reason, amount = Code.PAID_NOT_HANDED, "", paid_how(handover)[1]
+        code, amount = Code.PAID_NOT_HANDED, paid_how(handover)[1]
     else:
         stated = Code(payment.code) if payment.code else Code.PAYMENT_UNRESOLVED
         code = stated if stated in _DECIDABLE else Code.PAYMENT_UNRESOLVED
-        reason, amount = payment.reason, payment.amount
+        amount = payment.amount
     since = state.opened_at.get(handover.id, "")
     return AttentionItem(
         handover.id,
@@ -378,7 +379,7 @@ def _item(state: State, handover: ho.Handover) -> AttentionItem:
         handover.order.customer.name,
         amount,
         code,
-        reason,
+        "",  # the driver words its reasons for the journal, with devices and error numbers
         local(since, _MOMENT) if since else "",
     )
 

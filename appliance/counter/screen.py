@@ -198,7 +198,7 @@ class NoReceipt:
 class AttentionItem:
     """One thing that only a person can settle.
 
-    since: ISO 8601 with the local offset.
+    since: ISO 8601 with the local offset. reason: the shop's own words, for its office.
     code: PAYMENT_UNRESOLVED, PAYMENT_LATE, TERMINAL_OTHER_AMOUNT (decide paid / not paid),
     PAID_NOT_HANDED (hand over now), SHOP_REFUSES_FACT (tell the shop's office)."""
 

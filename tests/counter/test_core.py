@@ -10,7 +10,16 @@ import pytest
 
 from appliance.counter.opening import is_too_large
 from appliance.counter.printing import on_paper
-from appliance.counter.screen import Action, HandOver, OrderPage, Page, Paid, Refused, UnknownPage
+from appliance.counter.screen import (
+    Action,
+    Attention,
+    HandOver,
+    OrderPage,
+    Page,
+    Paid,
+    Refused,
+    UnknownPage,
+)
 from appliance.counter.settings import Settings
 from appliance.domain import handover as ho
 from appliance.domain.errors import Code, JournalTrouble, OrderTrouble, ShopTrouble, TerminalTrouble
@@ -498,6 +507,24 @@ def test_a_tick_can_be_taken_back_and_the_scanner_ticks_what_is_open(counter: Be
     counter.clock.pass_(1)
     counter.core.scanned("KASSA-TICK")
     assert ticked() == {0, 1}
+
+
+def test_money_in_doubt_comes_before_goods_that_stayed_and_without_a_device_path(
+    counter: Bench,
+) -> None:
+    counter.to_charging()
+    counter.approve()
+    counter.do(A.NEXT)  # paid, and left for later
+    counter.to_charging(order("1043"))
+    reason = "[Errno 5] Input/output error: '/dev/kassa/terminal'"
+    for _ in range(2):  # the dialogue, then the asking
+        counter.end(Unknown(Code.PAYMENT_UNKNOWN, reason))
+    counter.do(A.CANCEL)
+    body = counter.screen().body
+    assert isinstance(body, Attention)
+    assert [item.code for item in body.items] == [Code.PAYMENT_UNRESOLVED, Code.PAID_NOT_HANDED]
+    assert not [item for item in body.items if item.reason]
+    assert reason in str([fact.body for _, fact in counter.core.journal.facts()])
 
 
 def test_no_paper_is_a_page_of_its_own_and_heals(counter: Bench) -> None:

@@ -124,7 +124,7 @@ UNRESOLVED = AttentionItem(
     "Maria S.",
     money("1284.50"),
     Code.PAYMENT_UNRESOLVED,
-    "no answer",
+    "",
     "2025-10-07T14:37:00+02:00",
 )
 ITEMS = (
