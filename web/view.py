@@ -18,7 +18,7 @@ from babel import Locale
 from babel.dates import format_skeleton
 from babel.numbers import format_currency, format_decimal
 
-from appliance.counter.screen import Action, HandOver, OutOfOrder, Page, Receipt, Screen
+from appliance.counter.screen import Action, HandOver, OutOfOrder, Page, Receipt, Refused, Screen
 from appliance.domain.errors import Code
 from appliance.domain.money import Money, Quantity
 from appliance.domain.order import Order
@@ -248,6 +248,12 @@ def order_of(screen: Screen) -> Order | None:
     """The order that the screen is about, if any."""
     order = getattr(screen.body, "order", None)
     return order if isinstance(order, Order) else None
+
+
+def is_unnamed_elsewhere(body: Refused) -> bool:
+    """The order waits at another pickup point, of which only the shop's id is known."""
+    is_elsewhere = body.code is Code.ORDER_ELSEWHERE
+    return is_elsewhere and body.order is not None and body.detail == body.order.pickup_point
 
 
 def key(screen: Screen) -> str:

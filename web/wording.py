@@ -138,7 +138,7 @@ WORDING: Final[dict[Code, Wording]] = {
     Code.ORDER_ELSEWHERE: Wording(
         N_("Other pickup point"),
         N_("This order is waiting at another pickup point."),
-        (N_("Tell the customer where it is."),),
+        (N_("The shop's message tells the customer where it is."),),
     ),
     Code.ORDER_CANCELLED: Wording(
         N_("Order cancelled"),

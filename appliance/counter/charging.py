@@ -26,7 +26,7 @@ from appliance.ports import (
     Slip,
     Unknown,
 )
-from appliance.protocols.shopapi import order_to_json
+from appliance.protocols.shopapi import Refusal, order_to_json
 
 CLAIM_S: Final = 180.0  # longer than the shop's deadlines, and than asking a busy terminal
 RENEWALS_A_LEASE: Final = 4
@@ -121,7 +121,8 @@ class Charging:
             self.ledger.record(
                 handover, self.ledger.draft(handover, Kind.PUT_BACK, why=str(refused[0]))
             )
-            self._opening.refuse(refused[0], handover.order.number, refused[1], handover.order)
+            detail = _said_by_shop(handover, refused[0]) or refused[1]
+            self._opening.refuse(refused[0], handover.order.number, detail, handover.order)
 
     def _settle(self, handover: ho.Handover) -> list[Draft]:
         """What follows from a claim in the same breath: the terminal's turn, or nobody's. Where
@@ -283,6 +284,13 @@ class Charging:
         kind = Kind.DECIDED_PAID if is_paid else Kind.DECIDED_NOT_PAID
         handover = self.ledger.record(handover, self.ledger.draft(handover, kind, unsettled[-1]))
         self.ledger.follow(handover.id)
+
+
+def _said_by_shop(handover: ho.Handover, code: Code) -> str:
+    """Where the order waits, as the shop calls the place, if its refusal says so. Of a shop that
+    says nothing the driver repeats the refusal's key, which is no name."""
+    is_named = code is Code.ORDER_ELSEWHERE and handover.code == code
+    return handover.reason if is_named and handover.reason not in tuple(Refusal) else ""
 
 
 def _may_be_offline(trouble: Trouble) -> bool:

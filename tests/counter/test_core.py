@@ -312,6 +312,21 @@ def test_what_cannot_be_served_says_so(
     assert counter.page() is Page.IDLE
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"), [("Hafen, Kai 3", "Hafen, Kai 3"), ("elsewhere", "PP2")]
+)
+def test_where_the_order_waits_is_shown_as_the_shop_calls_it(
+    counter: Bench, said: str, shown: str
+) -> None:
+    counter.to_order()
+    counter.do(A.CONFIRM)
+    there = order(pickup_point="PP2", version="2")
+    counter.claim_answer(ClaimRefused(Code.ORDER_ELSEWHERE, said, there))
+    body = counter.screen().body
+    assert isinstance(body, Refused)
+    assert (body.code, body.detail) == (Code.ORDER_ELSEWHERE, shown)
+
+
 def test_an_order_in_another_currency_is_refused(counter: Bench) -> None:
     rub = CURRENCIES["RUB"]
     bad = order()

@@ -297,6 +297,13 @@ SAMPLES: Final[dict[str, Screen]] = {
         A.CANCEL,
         A.DAY,
     ),
+    "refused-elsewhere-unnamed": screen(
+        Page.REFUSED,
+        Refused(Code.ORDER_ELSEWHERE, "1042", "hafen", replace(COFFEE, pickup_point="hafen")),
+        A.CONFIRM,
+        A.CANCEL,
+        A.DAY,
+    ),
     "refused-handed-over": screen(
         Page.REFUSED,
         Refused(Code.ORDER_HANDED_OVER, "1042", "2025-10-06 18:02", COFFEE),

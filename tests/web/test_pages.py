@@ -155,8 +155,9 @@ def test_every_action_can_be_reached_by_touch(counter: FakeCounter, client: Flas
         (
             "refused-elsewhere",
             "en",
-            ["Other pickup point", "Ligovsky 45", "Tell the customer where it is."],
+            ["Other pickup point", "Ligovsky 45", "The shop's message tells the customer"],
         ),
+        ("refused-elsewhere-unnamed", "en", ["1042", "At another counter hafen"]),
         ("no-receipt", "en", ["Order 1042 is paid.", "Go on without receipt", "K-PRN-02"]),
         (
             "attention-payment",
