@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 
 class Clock(Protocol):
@@ -26,6 +26,10 @@ class SystemClock:
 def iso(moment: datetime) -> str:
     """ISO 8601 in UTC with milliseconds, as the journal keeps it; such texts sort by time."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+MOMENT: Final = "%Y-%m-%dT%H:%M:%S%z"
+"""A time for the screen, which words it in its own language."""
 
 
 def local(moment: datetime | str, pattern: str = "%H:%M") -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from appliance.counter.clock import Clock, local
+from appliance.counter.clock import MOMENT, Clock, local
 from appliance.counter.journal import Journal
 from appliance.counter.screen import (
     ROWS,
@@ -57,7 +57,6 @@ OPENABLE: Final = frozenset(
 PASSING: Final = frozenset({Page.REFUSED, Page.ATTENTION, Page.ATTENTION_ITEM, Page.DAY})
 """Pages that give way to the idle screen when nobody does anything."""
 
-_MOMENT: Final = "%Y-%m-%dT%H:%M:%S%z"
 _S, _P = ho.State, Page
 _PAGE_OF: Final = {
     _S.OPEN: _P.ORDER,
@@ -350,7 +349,7 @@ def attention_items(state: State) -> tuple[AttentionItem, ...]:
     ]
     items += [
         AttentionItem(
-            f.subject, f.order, "", None, Code.SHOP_REFUSES_FACT, f.reason, local(f.at, _MOMENT)
+            f.subject, f.order, "", None, Code.SHOP_REFUSES_FACT, f.reason, local(f.at, MOMENT)
         )
         for f in state.refused_facts.values()
     ]
@@ -380,7 +379,7 @@ def _item(state: State, handover: ho.Handover) -> AttentionItem:
         amount,
         code,
         "",  # the driver words its reasons for the journal, with devices and error numbers
-        local(since, _MOMENT) if since else "",
+        local(since, MOMENT) if since else "",
     )
 
 

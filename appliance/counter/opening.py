@@ -6,7 +6,7 @@ from typing import Final
 
 from appliance.counter import printing
 from appliance.counter.chain import canonical
-from appliance.counter.clock import local
+from appliance.counter.clock import MOMENT, local
 from appliance.counter.ledger import REASON_MOST, Ledger, needs_a_person
 from appliance.counter.screen import Page
 from appliance.counter.state import Place
@@ -100,7 +100,7 @@ class Opening:
         charged = 0
         for fact in self.ledger.journal.settled(order.id):
             if fact.kind is Kind.HANDED_OVER:
-                return Code.ORDER_HANDED_OVER, local(fact.at, "%Y-%m-%d %H:%M")
+                return Code.ORDER_HANDED_OVER, local(fact.at, MOMENT)
             amount = fact.body.get("amount")
             charged += amount if type(amount) is int else 0
         if charged and order.paid.amount < charged:
@@ -135,17 +135,17 @@ class Opening:
             Page.REFUSED, code=code, about=about, detail=detail[:REASON_MOST], order=order
         )
         if code is Code.ORDER_HANDED_OVER and order is not None:
-            place.receipt_of = self._receipt_of(order)
+            self._add_handover(place, order)
         self.ledger.go(place)
 
-    def _receipt_of(self, order: Order) -> str:
-        """The handover of this order whose receipt this counter can print again, or "". The day's
-        list ends after so many rows, and with the day; the journal goes back further."""
-        for fact in reversed(self.ledger.journal.settled(order.id)):
-            is_handover = fact.kind is Kind.HANDED_OVER
-            if is_handover and printing.receipt_facts(self.ledger.journal, fact.subject):
-                return fact.subject
-        return ""
+    def _add_handover(self, place: Place, order: Order) -> None:
+        """When this counter handed the order over, and whether it can print the receipt again. The
+        day's list ends after so many rows, and with the day; the journal goes back further."""
+        for fact in self.ledger.journal.settled(order.id):
+            if fact.kind is Kind.HANDED_OVER:
+                place.detail = local(fact.at, MOMENT)
+                has_receipt = printing.receipt_facts(self.ledger.journal, fact.subject)
+                place.receipt_of = fact.subject if has_receipt else ""
 
     def ask_claim(self, handover: ho.Handover) -> None:
         """Read the order fresh at the shop, and take it for this counter alone."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -449,6 +450,9 @@ def test_a_receipt_is_printed_again_from_the_page_that_its_own_code_leads_to(
     counter.core.opening.looked_up("KO-1042", order(status=OrderStatus.HANDED_OVER))
     assert counter.page() is Page.REFUSED
     assert A.REPRINT in counter.screen().actions
+    body = counter.screen().body
+    assert isinstance(body, Refused)
+    assert datetime.fromisoformat(body.detail) == counter.clock.at  # as the shop says nothing of it
     counter.core.scanned("KASSA-REPRINT")
     job = counter.hands.jobs[-1]
     assert (job.handover, job.document, job.began) == (handover, original, True)

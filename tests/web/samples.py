@@ -306,7 +306,7 @@ SAMPLES: Final[dict[str, Screen]] = {
     ),
     "refused-handed-over": screen(
         Page.REFUSED,
-        Refused(Code.ORDER_HANDED_OVER, "1042", "2025-10-06 18:02", COFFEE),
+        Refused(Code.ORDER_HANDED_OVER, "1042", "2025-10-06T18:02:11+0200", COFFEE),
         A.CONFIRM,
         A.CANCEL,
         A.DAY,

@@ -224,9 +224,12 @@ def test_a_badge_can_be_typed_where_only_a_badge_goes_on(
 def test_when_an_order_was_handed_over_is_said_as_people_say_it(
     counter: FakeCounter, client: FlaskClient
 ) -> None:
-    body = Refused(Code.ORDER_HANDED_OVER, "1042", "2025-10-06 18:02", None)
+    body = Refused(Code.ORDER_HANDED_OVER, "1042", "2025-10-06T18:02:11+0200", None)
     counter.show(replace(SAMPLES["refused-unknown"], body=body))
-    assert "6. Okt., 18:02" in get(client, language="de").text
+    assert "ausgegeben 6. Okt., 18:02" in get(client, language="de").text
+    body = replace(body, detail="2025-10-07T12:43:00+0200")
+    counter.show(replace(SAMPLES["refused-unknown"], body=body))
+    assert "handed over 12:43" in get(client).text
 
 
 def test_a_copy_of_the_marked_row_is_offered_only_where_it_has_a_receipt(
