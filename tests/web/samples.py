@@ -163,6 +163,8 @@ DAY_ROWS = tuple(
     for n in range(37)
 )
 
+LONG_CODE = "0123456789ABCDEF" * 8  # the longest that the counter takes
+
 
 def screen(page: Page, body: Body, *actions: Action, **changes: object) -> Screen:
     """A screen of the plain kind; `changes` replace what it is not about."""
@@ -252,6 +254,7 @@ SAMPLES: Final[dict[str, Screen]] = {
     "order-rubles": screen(Page.ORDER, order_page(RUBLES), *ORDER),
     "order-yen": screen(Page.ORDER, order_page(YEN), *ORDER, seller=None, seller_required=False),
     "asking": screen(Page.ASKING, Asking("4006381333931"), A.CANCEL),
+    "asking-long": screen(Page.ASKING, Asking(LONG_CODE), A.CANCEL),
     "charging": screen(
         Page.CHARGING,
         Charging(COFFEE, COFFEE.due, Prompt.CARD, "Bitte Karte einstecken", False),
@@ -314,6 +317,13 @@ SAMPLES: Final[dict[str, Screen]] = {
     ),
     "refused-unknown": screen(
         Page.REFUSED, Refused(Code.ORDER_UNKNOWN, "4006381333931", "", None), A.CANCEL, A.DAY
+    ),
+    "refused-unknown-long": screen(
+        Page.REFUSED,
+        Refused(Code.ORDER_UNKNOWN, LONG_CODE, LONG_CODE[:80], None),
+        A.CONFIRM,
+        A.CANCEL,
+        A.DAY,
     ),
     "no-receipt": screen(
         Page.NO_RECEIPT,

@@ -243,6 +243,13 @@ def test_a_copy_of_the_marked_row_is_offered_only_where_it_has_a_receipt(
         assert ("do-reprint" in ids) == row.may_reprint, row
 
 
+def test_an_unknown_code_stands_there_once_and_whole(
+    counter: FakeCounter, client: FlaskClient
+) -> None:
+    counter.show(SAMPLES["refused-unknown-long"])
+    assert get(client).text.count("0123456789ABCDEF") == 8
+
+
 def test_an_uncertain_payment_never_reads_as_paid_or_green(
     counter: FakeCounter, client: FlaskClient
 ) -> None:
@@ -266,7 +273,7 @@ def test_goods_are_not_green_while_a_check_is_open(
 
 def test_text_from_outside_is_text(counter: FakeCounter, client: FlaskClient) -> None:
     evil = '"><script>alert(1)</script>'
-    body = Refused(Code.ORDER_UNKNOWN, evil, evil + evil, None)
+    body = Refused(Code.ORDER_MALFORMED, evil, evil + evil, None)
     counter.show(replace(SAMPLES["refused-unknown"], counter=evil, body=body))
     text = client.get("/").text
     assert "<script>alert" not in text
