@@ -22,7 +22,8 @@ pytestmark = pytest.mark.e2e
 FOLDER = Path(__file__).parent / "golden"
 TOLERANCE = 16  # CSS pixels
 SEEN = """() => [...document.querySelectorAll(
-    "h1, h2, #amount, .code, .lead, .second, .cell, .box, button, .dev, .steps li, .banner, .hint"
+    `h1, h2, #amount, .owed, .code, .lead, .second, .cell, .box, button, .dev, .steps li,
+     .banner, .hint`
 )].filter((element) => element.closest("#screen") && element.checkVisibility()).map((element) => {
     const box = element.getBoundingClientRect();
     const text = element.innerText.replace(/\\s+/g, " ").trim();

@@ -389,6 +389,20 @@ def test_a_change_is_said_aloud_and_stands_in_the_title(opened: Page, kiosk: Kio
     expect(opened.locator("#say")).to_contain_text("Smooth the code out and scan it again.")
 
 
+def test_the_amount_is_the_largest_thing_while_the_card_is_waited_for(
+    opened: Page, kiosk: Kiosk
+) -> None:
+    for name in ("charging", "charging-pin"):
+        kiosk.show(opened, SAMPLES[name])
+        sizes = opened.eval_on_selector_all(
+            "main :is(p, h1, span, button)",
+            "all => all.map(e => [parseFloat(getComputedStyle(e).fontSize), e.className])",
+        )
+        largest = max(sizes)
+        assert "owed" in largest[1]
+        assert sum(size == largest[0] for size, _ in sizes) == 1, name
+
+
 def test_a_drawn_page_beats(opened: Page, kiosk: Kiosk) -> None:
     until(opened, lambda: "idle" in kiosk.counter.beats)
     kiosk.show(opened, SAMPLES["order"])
