@@ -179,6 +179,16 @@ def test_a_tick_is_taken_back_by_a_tap_or_a_key_but_not_by_a_double_tap(
     until(page, lambda: sent(kiosk) == [tick, tick])
 
 
+def test_only_a_list_with_more_than_it_shows_is_a_stop_for_tab(opened: Page, kiosk: Kiosk) -> None:
+    stops = "all => all.filter(e => e.tabIndex === 0).map(e => e.id)"
+    for name, found in (("order", []), ("order-long", ["lines"]), ("hand-over-long", ["ticks"])):
+        kiosk.show(opened, SAMPLES[name])
+        assert opened.eval_on_selector_all("main .scroll", stops) == found, name
+    opened.focus("#ticks")
+    kiosk.show(opened, replace(SAMPLES["hand-over-long"], devices=NO_PAPER))
+    assert opened.evaluate("document.activeElement.id") == "ticks"
+
+
 @pytest.mark.parametrize("name", ["idle-many", "order-long", "hand-over-long", "day"])
 def test_a_list_that_has_the_focus_shows_it(opened: Page, kiosk: Kiosk, name: str) -> None:
     kiosk.show(opened, SAMPLES[name])

@@ -39,6 +39,7 @@
     const turned = fresh.dataset.key !== old.key;
     const held = document.activeElement, at = buttons().indexOf(held);
     morph(screen(), document.adoptNode(fresh));
+    setTabStops(); // before the focus is looked at: the list that has it lost its stop just now
     if (turned) settle(), scrollTo(0, 0);
     if (turns !== screen().dataset.turns) nextLanguage();
     if (held?.id && document.activeElement === document.body) {
@@ -63,6 +64,14 @@
     while (next?.classList.contains("done")) next = next.nextElementSibling;
     if (sight()?.id !== marked) next = sight();
     next?.scrollIntoView({ block: "nearest" });
+  }
+
+  // Only a list that has more than it shows is a stop for Tab: who uses keys scrolls it there.
+  function setTabStops() {
+    for (const list of document.querySelectorAll(".scroll")) {
+      if (list.scrollHeight > list.clientHeight) list.tabIndex = 0;
+      else list.removeAttribute("tabindex");
+    }
   }
 
   // A finger or a key on its way to the old page must not press the new one.
@@ -235,6 +244,8 @@
   }), Number(document.body.dataset.heartbeat) * 1000);
 
   setClock();
+  setTabStops();
+  addEventListener("resize", setTabStops);
   announce();
   listen();
 })();
