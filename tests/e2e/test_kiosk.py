@@ -21,6 +21,7 @@ from web import Theme
 pytestmark = pytest.mark.e2e
 
 SETTLED_MS = 1000  # well beyond the moment for which a new page takes no taps
+LATER_MS = 600_000  # no test takes so long that the page's clock were there by itself
 
 
 @pytest.fixture
@@ -63,6 +64,18 @@ def test_a_scan_does_not_press_the_button_that_has_the_focus(opened: Page, kiosk
     opened.keyboard.press("Enter")
     until(opened, lambda: bool(kiosk.counter.commands))
     assert sent(kiosk) == [(Action.SCAN, "1047", None)]
+
+
+def test_of_a_barcode_with_a_line_end_only_the_first_line_is_typed(
+    page: Page, kiosk: Kiosk
+) -> None:
+    still(page, kiosk)
+    page.keyboard.type("NL-1\nKASSA-CONFIRM\n\nx")
+    until(page, lambda: bool(kiosk.counter.commands))
+    page.clock.run_for(SETTLED_MS)
+    page.keyboard.type("NL-2\n")
+    until(page, lambda: len(kiosk.counter.commands) == 2)
+    assert sent(kiosk) == [(Action.SCAN, "NL-1", None), (Action.SCAN, "NL-2", None)]
 
 
 def test_enter_on_nothing_does_nothing(opened: Page, kiosk: Kiosk) -> None:
@@ -234,11 +247,10 @@ def dearer() -> Screen:
 
 def still(page: Page, kiosk: Kiosk) -> None:
     """Open the kiosk anew with the page's clock in the test's hand: no tap is late by itself."""
-    page.clock.install()
+    page.clock.install(time=0)
     page.goto(kiosk.address)
     expect(page.locator("#say")).not_to_be_empty()
-    page.clock.run_for(SETTLED_MS)
-    settled(page)
+    page.clock.pause_at(LATER_MS)  # from here on it stands still between two steps of the test
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,14 @@
 "use strict";
 (() => {
   const POLL_MS = 5000, AGAIN_MS = 1000, ANSWER_MS = 2500, COMMAND_MS = 8000, GONE_MS = 3000;
-  const SETTLE_MS = 250, DOUBLE_MS = 400, FORGET_MS = 20000, LONGEST_CODE = 128;
+  const SETTLE_MS = 250, GLUED_MS = 50, DOUBLE_MS = 400, FORGET_MS = 20000, LONGEST_CODE = 128;
   const byId = (id) => document.getElementById(id);
   const screen = () => byId("screen");
   const may = (action) => screen().dataset.actions.split(" ").includes(action);
   const keypad = byId("keypad");
   let heardAt = performance.now(), failedAt = 0, skew = 0, zone = 0;
   let fetching = false, again = false, asked = false, settled = 0;
-  let typed = "", typedAt = 0, toggled = "", toggledAt = 0;
+  let typed = "", typedAt = 0, gluedAt = -Infinity, toggled = "", toggledAt = 0;
 
   // --- the screen ---------------------------------------------------------------------------
   // Old and new are compared and only differences are changed: focus, scroll and a finger that
@@ -176,7 +176,14 @@
   function submit() {
     const code = typed.trim();
     type("");
-    if (code) close(), settle(), send("scan", code); // a second line end must not press anything
+    if (code) close(), settle(), gluedAt = performance.now(), send("scan", code); // a second line end must not press anything
+  }
+  // What follows a code without a pause is of the same barcode: a symbol can hold a line end and,
+  // behind it, a command. Nobody types or scans so soon again.
+  function isGlued() {
+    const now = performance.now(), isSo = now - gluedAt < GLUED_MS;
+    if (isSo) gluedAt = now;
+    return isSo;
   }
   function press(key) {
     if (key === "Enter") submit();
@@ -195,6 +202,7 @@
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
+    if (isGlued()) return event.preventDefault();
     if (event.key === "Enter" && event.repeat) return event.preventDefault(); // held down, not meant
     const key = character(event);
     const isText = key.length === 1 && (key !== " " || typed !== "");
