@@ -35,7 +35,7 @@
       const range = document.createRange();
       range.selectNodeContents(element);
       const text = range.getBoundingClientRect();
-      const pane = element.closest(".pane, .bar, .foot").getBoundingClientRect();
+      const pane = element.closest(".pane, .bar, .foot, dialog").getBoundingClientRect();
       if (!mayCut && text.right > pane.right + 1) say("text leaves its pane", element);
     }
     if (element.matches(".pane") && element.scrollHeight > element.clientHeight + 1) say("more than its pane holds", element);

@@ -15,11 +15,12 @@ from appliance.counter.screen import Action, Charging, Day, HandOver, Idle, Orde
 from appliance.ports import Prompt
 from tests.e2e.conftest import WAIT_MS, Kiosk, serve
 from tests.e2e.test_gallery import LAYOUT, open_kiosk
-from tests.web.samples import NO_PAPER, ONE_OF_EACH, ROWS, SAMPLES
-from web import Theme
+from tests.web.samples import ALL_BAD, NO_PAPER, ONE_OF_EACH, ROWS, SAMPLES
+from web import Theme, view
 
 pytestmark = pytest.mark.e2e
 
+BUTTONS = "#screen button:not(dialog *)"
 SETTLED_MS = 1000  # well beyond the moment for which a new page takes no taps
 LATER_MS = 600_000  # no test takes so long that the page's clock were there by itself
 
@@ -92,7 +93,7 @@ def test_enter_on_nothing_does_nothing(opened: Page, kiosk: Kiosk) -> None:
 def test_keys_alone_reach_every_button(opened: Page, kiosk: Kiosk) -> None:
     for name in ONE_OF_EACH:
         kiosk.show(opened, SAMPLES[name])
-        wanted = set(opened.eval_on_selector_all("#screen button", "all => all.map(b => b.id)"))
+        wanted = set(opened.eval_on_selector_all(BUTTONS, "all => all.map(b => b.id)"))
         opened.evaluate("document.querySelector('main').focus()")
         found = set()
         for _ in range(len(wanted) + 12):
@@ -207,7 +208,7 @@ def test_a_list_that_has_the_focus_shows_it(opened: Page, kiosk: Kiosk, name: st
     kiosk.show(opened, SAMPLES[name])
     settled(opened)
     opened.evaluate("document.querySelector('main').focus()")
-    region = opened.locator("main .scroll").first
+    region = opened.locator("main .scroll[tabindex]").first
     while not region.evaluate("(element) => element === document.activeElement"):
         opened.keyboard.press("Tab")
     style = region.evaluate(
@@ -423,6 +424,48 @@ def test_the_amount_is_the_largest_thing_while_the_card_is_waited_for(
         largest = max(sizes)
         assert "owed" in largest[1]
         assert sum(size == largest[0] for size, _ in sizes) == 1, name
+
+
+def test_every_trouble_of_a_device_can_be_read_on_every_page(opened: Page, kiosk: Kiosk) -> None:
+    dialog = opened.locator("#troubles")
+    for name in ONE_OF_EACH:
+        if not SAMPLES[name].devices:
+            continue
+        kiosk.show(opened, replace(SAMPLES[name], devices=ALL_BAD))
+        settled(opened)
+        opened.focus("#devices")
+        opened.keyboard.press("Enter")
+        for device in ALL_BAD:
+            assert device.health.code is not None
+            said = view.language("en").worded(device.health.code)
+            for words in (said.title, said.code, said.reason, *said.cure):
+                expect(dialog).to_contain_text(words)
+        opened.keyboard.press("Escape")  # closes it, and cancels nothing
+        expect(dialog).to_be_hidden()
+        assert sent(kiosk) == [], name
+        opened.click("#devices")
+        opened.click("#troubles-close")
+        expect(dialog).to_be_hidden()
+
+
+def test_the_troubles_stay_open_while_read_and_never_hide_the_next_page(
+    opened: Page, kiosk: Kiosk
+) -> None:
+    charging = replace(SAMPLES["charging"], devices=ALL_BAD)
+    kiosk.show(opened, charging)
+    settled(opened)
+    opened.click("#devices")
+    kiosk.show(opened, replace(charging, devices=ALL_BAD[:1] + NO_PAPER[1:]))
+    expect(opened.locator("#troubles")).to_be_visible()
+    expect(opened.locator("#troubles")).to_contain_text("No paper")
+    assert opened.evaluate(LAYOUT) == []
+    kiosk.show(opened, replace(SAMPLES["hand-over"], devices=ALL_BAD))
+    expect(opened.locator("#troubles")).to_be_hidden()
+    settled(opened)
+    opened.click("#devices")
+    kiosk.show(opened, SAMPLES["hand-over"])  # all well again
+    opened.click("#do-confirm")
+    until(opened, lambda: bool(kiosk.counter.commands))
 
 
 def test_a_drawn_page_beats(opened: Page, kiosk: Kiosk) -> None:

@@ -14,8 +14,8 @@ from appliance.counter.screen import Action, Day, Notice, Page, Refused
 from appliance.domain.errors import Code
 from tests.web.conftest import OURS
 from tests.web.fake import FakeCounter
-from tests.web.samples import SAMPLES
-from web import LANGUAGES, pages
+from tests.web.samples import ALL_BAD, SAMPLES
+from web import LANGUAGES, pages, view
 
 VOID = {"meta", "link", "br", "path"}
 
@@ -202,8 +202,21 @@ def test_the_bar_names_the_trouble_of_a_device(counter: FakeCounter, client: Fla
         counter.show(SAMPLES[name])
         html = client.get("/screen").text
         bar = html[html.index("<header") : html.index("</header>")]
+        assert 'data-dialog="troubles"' in bar
         assert ('<span class="unseen">Printer</span>' in bar) == shown, name
         assert ('<span class="clip">No paper</span>' in bar) == shown, name
+
+
+def test_the_start_page_tells_every_step_of_every_cure(
+    counter: FakeCounter, client: FlaskClient
+) -> None:
+    counter.show(SAMPLES["idle-troubles"])
+    page = get(client).text
+    page = page[: page.index("Waiting here")]
+    for device in ALL_BAD:
+        assert device.health.code is not None
+        for step in view.language("en").worded(device.health.code).cure:
+            assert step in page
 
 
 def test_a_badge_can_be_typed_where_only_a_badge_goes_on(

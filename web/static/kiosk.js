@@ -21,7 +21,9 @@
     } else if (old.nodeType !== Node.ELEMENT_NODE) {
       if (old.data !== fresh.data) old.data = fresh.data;
     } else if (!old.isEqualNode(fresh)) {
-      for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+      for (const { name } of [...old.attributes]) {
+        if (!fresh.hasAttribute(name) && name !== "open") old.removeAttribute(name); // a dialog is the reader's to close
+      }
       for (const { name, value } of [...fresh.attributes]) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
       const [before, after] = [[...old.childNodes], [...fresh.childNodes]];
       after.forEach((node, at) => (at < before.length ? morph(before[at], node) : old.append(node)));
@@ -40,7 +42,7 @@
     const held = document.activeElement, at = buttons().indexOf(held);
     morph(screen(), document.adoptNode(fresh));
     setTabStops(); // before the focus is looked at: the list that has it lost its stop just now
-    if (turned) settle(), scrollTo(0, 0);
+    if (turned) settle(), scrollTo(0, 0), byId("troubles")?.close();
     if (turns !== screen().dataset.turns) nextLanguage();
     if (held?.id && document.activeElement === document.body) {
       // On another page the same button means something else: whoever uses keys starts anew. What
@@ -206,6 +208,7 @@
     if (event.key === "Enter" && event.repeat) return event.preventDefault(); // held down, not meant
     const key = character(event);
     const isText = key.length === 1 && (key !== " " || typed !== "");
+    if (key === "Escape" && byId("troubles")?.open) return; // the browser closes it
     if (key === "Escape" && !keypad.open) {
       if (typed) type("");
       else if (may("cancel") && !event.repeat) send("cancel", "");
@@ -232,6 +235,8 @@
     if (action) send(action, argument);
     else if (key) press(key);
     else if ("keypad" in button.dataset) open();
+    else if ("dialog" in button.dataset) byId(button.dataset.dialog).showModal(), setTabStops();
+    else if ("close" in button.dataset) button.closest("dialog").close();
     else if ("alphabet" in button.dataset) for (const keys of keypad.querySelectorAll(".letters")) keys.hidden = !keys.hidden;
     else if (language) speak(language);
   });
