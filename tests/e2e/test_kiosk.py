@@ -11,12 +11,22 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from appliance.counter.commands import Answer
-from appliance.counter.screen import Action, Charging, Day, HandOver, Idle, OrderPage, Screen
+from appliance.counter.screen import (
+    Action,
+    Charging,
+    Day,
+    HandOver,
+    Idle,
+    Notice,
+    OrderPage,
+    Screen,
+)
+from appliance.domain.errors import Code
 from appliance.ports import Prompt
 from tests.e2e.conftest import WAIT_MS, Kiosk, serve
 from tests.e2e.test_gallery import LAYOUT, open_kiosk
 from tests.web.samples import ALL_BAD, NO_PAPER, ONE_OF_EACH, ROWS, SAMPLES
-from web import Theme, view
+from web import LANGUAGES, Theme, view
 
 pytestmark = pytest.mark.e2e
 
@@ -466,6 +476,23 @@ def test_the_troubles_stay_open_while_read_and_never_hide_the_next_page(
     kiosk.show(opened, SAMPLES["hand-over"])  # all well again
     opened.click("#do-confirm")
     until(opened, lambda: bool(kiosk.counter.commands))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("width", [1024, 1280])
+def test_a_notice_leaves_every_button_where_it_is(
+    page: Page, kiosk: Kiosk, language: str, width: int
+) -> None:
+    open_kiosk(page, kiosk, language, (width, 600 if width == 1024 else 800), Theme.LIGHT)
+    places = "all => all.map(b => [b.id, JSON.stringify(b.getBoundingClientRect())])"
+    noticed = Notice(Code.SCAN_NOT_NOW, "4006381333931")
+    for name in ONE_OF_EACH:
+        plain = replace(SAMPLES[name], notice=None)
+        kiosk.show(page, plain)
+        before = page.eval_on_selector_all(BUTTONS, places)
+        kiosk.show(page, replace(plain, notice=noticed))
+        assert page.eval_on_selector_all(BUTTONS, places) == before, name
+        assert page.evaluate(LAYOUT) == [], name
 
 
 def test_a_drawn_page_beats(opened: Page, kiosk: Kiosk) -> None:

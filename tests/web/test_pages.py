@@ -93,8 +93,6 @@ def test_every_action_can_be_reached_by_touch(counter: FakeCounter, client: Flas
             offered.add("language")
         if not sample.attention:
             expected.discard("attention")  # a list of nothing
-        if sample.notice:
-            continue  # for a few seconds it stands in the foot's place
         # Two names for the same thing where the page has one button for both.
         if sample.page is Page.REFUSED or sample.page is Page.NO_RECEIPT:
             offered |= {"confirm", "cancel"} & expected
