@@ -14,6 +14,8 @@ from appliance.simulators.cables import PtyCable
 
 AGAIN_S: Final = 0.3
 """From one barcode to the next; no person and no scanner is quicker."""
+DECODE_S: Final = 0.08
+"""From the trigger to the code's first byte."""
 _WRITE_WAIT_S: Final = 2.0
 
 
@@ -66,7 +68,7 @@ class ScannerSimulator:
     def scan(self, text: str, *, pause_s: float = 0.0) -> bool:
         """Read this code, whatever characters are in it. pause_s: between two of them.
         False: nobody took it, because the cable is out or its buffer full."""
-        time.sleep(max(0.0, self._again_at - time.monotonic()))
+        time.sleep(max(DECODE_S, self._again_at - time.monotonic()))
         self._last = text
         is_sent = self.send(f"{text}{self._suffix}".encode(), pause_s=pause_s)
         self._on_change()
