@@ -44,19 +44,8 @@ def follow_up(
     state: State,
     settings: Settings,
     now: datetime,
-) -> list[Job]:
-    """The papers that this event of the handover asks for; written in the same transaction."""
-    return list(_follow_up(handover, draft, effects, state, settings, now))
-
-
-def _follow_up(
-    handover: ho.Handover,
-    draft: Draft,
-    effects: Sequence[ho.Effect | pay.Effect],
-    state: State,
-    settings: Settings,
-    now: datetime,
 ) -> Iterator[Job]:
+    """The papers that this event of the handover asks for; written in the same transaction."""
     payment = next((p for p in handover.payments if p.id == draft.body.get("payment")), None)
     if payment is None:
         return
