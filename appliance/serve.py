@@ -8,6 +8,7 @@ worker, after the fork, as shared pages do not stay shared in Python.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -89,6 +90,12 @@ class KioskArbiter(Arbiter):
         """A second arbiter beside this one: refused."""
 
 
+def _freeze(_arbiter: object, _worker: object) -> None:
+    """Before the fork: the garbage collector writes to each object that it looks at, so that the
+    worker's would take a copy of all that the two processes share."""
+    gc.freeze()
+
+
 class Server(BaseApplication):
     """Serves one counter on loopback until SIGTERM or SIGINT."""
 
@@ -117,6 +124,7 @@ class Server(BaseApplication):
             "accesslog": None,
             "loglevel": "warning",
             "proc_name": "kassa",
+            "pre_fork": _freeze,
             "post_worker_init": self._started,
             "worker_exit": self._exiting,
         }
