@@ -7,20 +7,18 @@ profile has process ids (GS ( H), when it says that all of it is on the paper. S
 from __future__ import annotations
 
 import codecs
-import os
 import re
 import secrets
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Literal, TypeVar
 
 import structlog
 
 from appliance.domain.errors import Code, ConfigTrouble, PrinterTrouble
 from appliance.domain.receipt import Document
+from appliance.drivers import python_escpos
 from appliance.drivers.printer_lines import LineBroken, PrinterLine, open_line
 from appliance.ports import WELL, Health
 from appliance.protocols.escpos import (
@@ -52,7 +50,6 @@ _CHUNK_BYTES: Final = 512
 _CHUNK_LINES: Final = 24
 _LINE_S: Final = 0.1
 _POLL_S: Final = 0.1
-_CAPABILITIES: Final = Path(__file__).with_name("escpos_capabilities.yaml")
 _ADDRESS: Final = re.compile(r"(usb|serial|file):/.+|tcp:[^/]+:[0-9]{1,5}")
 
 
@@ -106,17 +103,6 @@ def _is_known(code_page: str) -> bool:
     except LookupError:
         return False
     return True
-
-
-def _import_python_escpos() -> None:
-    """Its import reads a database of printers, which takes longer than all the rest of it, and
-    leaves a copy in a new folder of the temporary directory, every time. Neither is of use here.
-    """
-    os.environ.setdefault("ESCPOS_CAPABILITIES_FILE", str(_CAPABILITIES))
-    import escpos.capabilities
-
-    if "ESCPOS_CAPABILITIES_PICKLE_DIR" not in os.environ:
-        shutil.rmtree(escpos.capabilities.pickle_dir, ignore_errors=True)
 
 
 class EscposPrinter:
@@ -274,7 +260,7 @@ class EscposPrinter:
             if page and page not in self._profile.pages:
                 log.warning("code_page_not_in_profile", page=page, profile=self._profile.name)
                 page = ""
-            _import_python_escpos()
+            python_escpos.load()
             self._encoder = Encoder(self._profile, page)
         return self._encoder
 

@@ -16,7 +16,9 @@ from appliance.domain.errors import Code, ConfigTrouble
 from appliance.domain.receipt import Document, Text
 from appliance.drivers.escpos_printer import EscposOptions
 from appliance.drivers.printer_lines import open_line
+from appliance.protocols.escpos import PROFILES
 from appliance.simulators.escpos_printer import Fault, papers_of
+from appliance.simulators.paper import Raster
 from tests.drivers.printing import (
     LONG,
     RECEIPT,
@@ -347,6 +349,7 @@ from tests.drivers.printing import RECEIPT
 EscposPrinter(EscposOptions("file:" + sys.argv[1])).print(RECEIPT, lambda: None)
 import escpos.capabilities
 assert list(escpos.capabilities.CAPABILITIES["profiles"]) == ["default"]
+assert not {"PIL", "barcode", "qrcode"} & sys.modules.keys()
 """
     (tmp_path / "temporary").mkdir()
     environment = {**os.environ, "TMPDIR": str(tmp_path / "temporary")}
@@ -356,4 +359,23 @@ assert list(escpos.capabilities.CAPABILITIES["profiles"]) == ["default"]
     assert list((tmp_path / "temporary").iterdir()) == []
     papers, defects = papers_of((tmp_path / "out.bin").read_bytes())
     assert [paper.lines for paper in papers] == [WHOLE]
+    assert defects == []
+
+
+def test_a_picture_is_drawn_with_what_was_not_loaded_before(tmp_path):
+    """A printer that draws no barcode needs the libraries that the others are spared."""
+    program = """
+import sys
+from appliance.drivers.escpos_printer import EscposOptions, EscposPrinter
+from tests.drivers.printing import RECEIPT
+options = EscposOptions("file:" + sys.argv[1], profile=sys.argv[2])
+EscposPrinter(options).print(RECEIPT, lambda: None)
+assert "PIL.Image" in sys.modules
+import barcode, qrcode
+assert barcode.PROVIDED_BARCODES and qrcode.QRCode
+"""
+    name = next(name for name, profile in PROFILES.items() if not profile.native_code128)
+    subprocess.run([sys.executable, "-c", program, tmp_path / "out.bin", name], check=True)
+    [paper], defects = papers_of((tmp_path / "out.bin").read_bytes(), name)
+    assert any(isinstance(mark, Raster) for mark in paper.marks)
     assert defects == []
