@@ -8,10 +8,12 @@ socket down; closing uses the same means to end long polls at once.
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -113,6 +115,50 @@ def _shut(opened: socket.socket) -> None:
         return  # it is closed already, which is what was wanted
 
 
+class _Watch:
+    """Cuts each line whose call lasts too long. One thread for all of them, made with the first:
+    a thread for each call would have that call wait until it runs, and again until it has ended.
+    """
+
+    def __init__(self) -> None:
+        self._due: dict[_Line, float] = {}
+        self._wakes_at = math.inf  # at the latest; often there is nothing to do then
+        self._is_closed = False
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def begin(self, line: _Line, limit_s: float) -> None:
+        with self._changed:
+            self._due[line] = time.monotonic() + limit_s
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="shop-watch", daemon=True)
+                self._thread.start()
+            if self._due[line] < self._wakes_at:
+                self._changed.notify()
+
+    def end(self, line: _Line) -> None:
+        """From here on the line is not cut: it may be another call's."""
+        with self._changed:
+            self._due.pop(line, None)
+
+    def close(self) -> None:
+        """Calls that still run have been cut."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify()
+
+    def _run(self) -> None:
+        with self._changed:
+            while not self._is_closed:
+                now = time.monotonic()
+                for line in [line for line, due in self._due.items() if due <= now]:
+                    del self._due[line]
+                    line.cut()
+                self._wakes_at = min(self._due.values(), default=math.inf)
+                left_s = self._wakes_at - now
+                self._changed.wait(left_s if left_s < threading.TIMEOUT_MAX else None)
+
+
 class ShopHttp:
     """Requests to one shop, from any thread."""
 
@@ -130,6 +176,7 @@ class ShopHttp:
         self._tls = _trust(options.ca_file) if options.url.startswith("https:") else None
         self._seats = threading.BoundedSemaphore(MOST_CALLS)
         self._lock = threading.Lock()
+        self._watch = _Watch()
         self._idle: list[_Line] = []
         self._busy: set[_Line] = set()
         self._is_closed = False
@@ -149,16 +196,13 @@ class ShopHttp:
         beyond the answer timeout. Raises ShopTrouble."""
         with self._line() as line:
             limit_s = self._options.connect_timeout_s + self._options.answer_timeout_s + wait_s
-            watch = threading.Timer(limit_s, line.cut)
-            watch.daemon = True
-            watch.start()
+            self._watch.begin(line, limit_s)
             try:
                 answer = self._exchange(line, method, path, headers or {}, body, wait_s)
             except httpx.HTTPError as error:
                 raise self._unreachable(line, error, limit_s) from None
             finally:
-                watch.cancel()
-                watch.join()  # a cut that is under way must not hit the line's next call
+                self._watch.end(line)
         _refuse(answer)
         return answer
 
@@ -172,6 +216,7 @@ class ShopHttp:
             line.cut()
         for line in idle:
             line.client.close()
+        self._watch.close()
 
     @contextmanager
     def _line(self) -> Iterator[_Line]:

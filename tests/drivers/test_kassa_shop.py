@@ -292,6 +292,37 @@ def test_a_poll_may_take_longer_than_other_answers(far: Any) -> None:
     assert shop.snapshot('"x"', 1) is None
 
 
+def test_each_call_has_its_own_deadline(far: Any) -> None:
+    """One thread watches over all of them: a long poll must not make it sleep through a shorter
+    call, nor may the deadline of a call that is over end the next one on its line."""
+
+    def answer(request: bytes, connection: socket.socket) -> bytes:
+        if b"wait=25 " in request:
+            return connection.recv(1)
+        if b"wait=1 " in request:
+            time.sleep(0.9)
+            return b"HTTP/1.1 304 Not Modified\r\n\r\n"
+        if b"claim" in request:
+            while True:
+                connection.sendall(b"x")
+                time.sleep(0.02)
+        return reply({"orders": []}, ETag='"1"')
+
+    end, shop = far(answer, connect_timeout_s=0.3, answer_timeout_s=0.3)
+    assert shop.snapshot("", 0) is not None
+    assert shop.snapshot('"x"', 1) is None
+    poll = threading.Thread(target=trouble, args=(lambda shop: shop.snapshot('"x"', 25), shop))
+    end.came.clear()
+    poll.start()
+    assert end.came.wait(5.0)
+    begun = time.monotonic()
+    assert trouble(CALLS["claim"], shop).code is Code.SHOP_UNREACHABLE
+    assert time.monotonic() - begun < 5.0
+    shop.close()
+    poll.join(5.0)
+    assert not poll.is_alive()
+
+
 # --- connections, threads, closing ------------------------------------------------------------
 
 
