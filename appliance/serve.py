@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     from appliance.counter.counter import Counter
     from web.settings import WebSettings
 
-# What structlog and httpx load when they happen to find it, for colours and for a command line that
-# a kiosk has no use for: 8 MiB, and a tenth of a second of the start (0.5 s on a Raspberry Pi).
-NEEDLESS: Final = ("rich", "httpx._main")
+# What structlog and httpx load when they happen to find it, for colours, for a command line and for
+# another kind of threads, that a kiosk has no use for: 8 MiB, and a tenth of a second of the start
+# (0.5 s on a Raspberry Pi).
+NEEDLESS: Final = ("rich", "httpx._main", "greenlet")
 THREADS: Final = 16
 CHARGE_WAIT_S: Final = 240  # a stop in mid-charge waits for the terminal: T4 and a little
 STOP_WAIT_S: Final = CHARGE_WAIT_S + 40
