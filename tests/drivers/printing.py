@@ -56,9 +56,10 @@ def driven(address, profile="epson-tm-80", **options):
 
 
 @contextmanager
-def scripted(answer):
-    """A TCP printer: answer(data) gives the bytes to say back, or None to hang up."""
-    stop = threading.Event()
+def scripted(answer, hang_up=None):
+    """A TCP printer: answer(data) gives the bytes to say back, or None to hang up. hang_up: an
+    event on which it hangs up by itself; it clears it when it has."""
+    stop, hang_up = threading.Event(), hang_up or threading.Event()
 
     def serve():
         while not stop.is_set():
@@ -68,7 +69,7 @@ def scripted(answer):
                 continue
             peer.settimeout(0.05)
             with peer:
-                while not stop.is_set():
+                while not stop.is_set() and not hang_up.is_set():
                     try:
                         data = peer.recv(4096)
                         reply = answer(data) if data else None
@@ -79,6 +80,7 @@ def scripted(answer):
                         continue
                     except OSError:
                         break
+            hang_up.clear()
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.05)

@@ -8,7 +8,6 @@ import sys
 import termios
 import threading
 import time
-from contextlib import contextmanager
 
 import pytest
 
@@ -31,44 +30,6 @@ from tests.drivers.printing import (
 )
 
 # --- peers that answer otherwise -----------------------------------------------------------------
-
-
-@contextmanager
-def idle_server(answer, hang_up):
-    """Like `scripted`, but it can hang up by itself."""
-    stop = threading.Event()
-
-    def serve():
-        while not stop.is_set():
-            try:
-                peer, _ = server.accept()
-            except OSError:
-                continue
-            peer.settimeout(0.02)
-            with peer:
-                while not stop.is_set():
-                    if hang_up.is_set():
-                        break
-                    try:
-                        data = peer.recv(4096)
-                        if not data:
-                            break
-                        peer.sendall(answer(data) or b"")
-                    except TimeoutError:
-                        continue
-                    except OSError:
-                        break
-            hang_up.clear()
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(0.02)
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            yield f"tcp:127.0.0.1:{server.getsockname()[1]}"
-        finally:
-            stop.set()
-            thread.join()
 
 
 def well(data):
@@ -170,7 +131,7 @@ def test_a_connection_that_was_closed_while_idle_is_opened_again_at_once():
     """Network printers hang up on who says nothing, some after every job: no trouble, no wait."""
     hang_up = threading.Event()
     for status in ("full", "none"):
-        with idle_server(well, hang_up) as address, driven(address, status=status) as printer:
+        with scripted(well, hang_up) as address, driven(address, status=status) as printer:
             assert printer.check().is_well
             hang_up.set()
             wait_for(lambda: not hang_up.is_set())
