@@ -136,6 +136,17 @@ class PrinterLine:
         except OSError as error:
             raise self._gone(error) from error
 
+    def _is_emptied(self, queued: Callable[[], int], until: float) -> bool:
+        """Whether nothing is queued any more before `until`. Raises LineBroken."""
+        try:
+            while queued():
+                if self._clock() >= until:
+                    return False
+                time.sleep(_EMPTY_READ_S)
+        except OSError as error:
+            raise self._gone(error) from error
+        return True
+
     def _gone(self, why: object) -> LineBroken:
         return LineBroken(f"{self.name}: {why}")
 
@@ -170,14 +181,7 @@ class SerialLine(PrinterLine):
 
     def drain(self, until: float) -> bool:
         # tcdrain has no deadline of its own, so the queue's length is polled instead.
-        try:
-            while self._port.out_waiting:
-                if self._clock() >= until:
-                    return False
-                time.sleep(_EMPTY_READ_S)
-        except OSError as error:
-            raise self._gone(error) from error
-        return True
+        return self._is_emptied(lambda: self._port.out_waiting, until)
 
     def discard_output(self) -> None:
         try:
@@ -214,14 +218,7 @@ class TcpLine(PrinterLine):
     def arrived(self, until: float) -> bool:
         # "Writable" only says that our kernel has room. Not in `drain`: acknowledgements are
         # held back for up to 0.2 s, and an answered question tells as much.
-        try:
-            while _unacknowledged(self._descriptor):
-                if self._clock() >= until:
-                    return False
-                time.sleep(_EMPTY_READ_S)
-        except OSError as error:
-            raise self._gone(error) from error
-        return True
+        return self._is_emptied(lambda: _unacknowledged(self._descriptor), until)
 
     def _read(self) -> bytes:
         data = super()._read()
