@@ -7,6 +7,7 @@ whoever waits for a change, and answers. Nothing else touches the core's state.
 from __future__ import annotations
 
 import queue
+import random
 import secrets
 import threading
 from collections import OrderedDict
@@ -41,7 +42,7 @@ COMMAND_WAIT_S: Final = 2.0
 ASK_WAIT_S: Final = 30.0
 ANSWERS_KEPT: Final = 256
 JOURNAL_AGAIN_S: Final = 5.0
-FIRST_SEQ_BELOW: Final = 2**48
+FIRST_SEQ_BYTES: Final = 6
 HUNG_AFTER_S: Final = 2400.0  # longer than any dialogue with its retries can last
 
 T = TypeVar("T")
@@ -62,7 +63,8 @@ class Counter:
     terminal, at most `wait_s` seconds, since a payment may be under way.
 
     hung: called when a device's thread does not come back; it should end the process, as
-    nothing else can free a thread. The journal makes that safe.
+    nothing else can free a thread. The journal makes that safe. token: random hex digits of so
+    many bytes.
     """
 
     def __init__(
@@ -72,18 +74,19 @@ class Counter:
         devices: Devices,
         clock: Clock,
         hung: Callable[[str], None],
+        token: Callable[[int], str] = secrets.token_hex,
     ) -> None:
         self.stopping = threading.Event()
         self._ended = threading.Event()
         self.metrics_registry = Metrics()
         self._path, self._settings, self._clock = journal, settings, clock
-        self._hung = hung
+        self._hung, self._token = hung, token
         self._events: queue.Queue[Callable[[], None]] = queue.Queue(EVENTS_MOST)
         self._answers: OrderedDict[str, Answer] = OrderedDict()
         self._changed = threading.Condition()
         # A page may outlive the program that drew it. Counted from one again, its seq would pass
         # for a new one, and a tap on the old page would be taken for one on the present page.
-        first = secrets.randbelow(FIRST_SEQ_BELOW)
+        first = int(token(FIRST_SEQ_BYTES), 16)
         self._screen = self._out_of_order(first, Code.STARTING, "")
         self._epoch = first  # the seq at which what one may do last changed
         self._fault: Code | None = None  # of the journal; a running payment keeps the screen
@@ -94,7 +97,10 @@ class Counter:
         self._terminal = TerminalWorker(devices.terminal, self, clock)
         self._printer = PrinterWorker(devices.printer, self, settings.language)
         self._scanner = ScannerWorker(devices.scanner, self) if devices.scanner else None
-        self._shop = ShopLink(devices.shop, self, clock, lambda: Reader(journal), self.health)
+        chance = random.Random(token(8))  # noqa: S311 - jitter, no secret
+        self._shop = ShopLink(
+            devices.shop, self, clock, lambda: Reader(journal), self.health, chance
+        )
         self._thread = threading.Thread(target=self._run, name="loop", daemon=True)
 
     # --- for the web layer --------------------------------------------------------------------
@@ -251,7 +257,9 @@ class Counter:
     def _begin(self) -> bool:
         """Open the journal and start from it. False: not yet, the screen says why."""
         try:
-            journal, aside = open_or_set_aside(self._path, lambda: iso(self._clock.now()))
+            journal, aside = open_or_set_aside(
+                self._path, lambda: iso(self._clock.now()), self._token
+            )
         except JournalTrouble as trouble:
             log.error("journal_cannot_be_opened", code=trouble.code, detail=trouble.detail)
             self._publish(self._out_of_order(self._screen.seq, trouble.code, trouble.detail))

@@ -305,17 +305,19 @@ class Journal(Reader):
             raise
 
 
-def open_or_set_aside(path: Path, now: Callable[[], str]) -> tuple[Journal, Path | None]:
+def open_or_set_aside(
+    path: Path, now: Callable[[], str], token: Callable[[int], str] = secrets.token_hex
+) -> tuple[Journal, Path | None]:
     """The journal, and where a damaged one was put, whole and untouched, if there was one.
 
-    Raises JournalTrouble.
+    now, token: see Journal. Raises JournalTrouble.
     """
     aside, reason = None, "the counter stopped before it could say so"
     try:
-        journal = Journal(path, now)
+        journal = Journal(path, now, token)
     except JournalDamaged as damage:
         aside, reason = put_aside(path, now()), damage.detail
-        journal = Journal(path, now)
+        journal = Journal(path, now, token)
     if journal.last == 0 and (aside := aside or newest_aside(path)):
         subject = f"J-{journal.new_name()}"
         body: dict[str, Json] = {"file": aside.name, "reason": reason[:500]}

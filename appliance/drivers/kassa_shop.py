@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
+import httpx
 import structlog
 
 from appliance.domain.errors import Bug, Code, ConfigTrouble, OrderTrouble, ShopTrouble
@@ -62,8 +63,10 @@ class ShopOptions:
 class KassaShop:
     """ports.Shop over HTTP. Every call may come from any thread."""
 
-    def __init__(self, options: ShopOptions) -> None:
-        """Raises ConfigTrouble; asks nothing of the shop yet."""
+    def __init__(
+        self, options: ShopOptions, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        """Raises ConfigTrouble; asks nothing of the shop yet. transport: see ShopHttp."""
         if not _TOKEN.match(options.token):
             raise ConfigTrouble(["the shop's token is empty or has blanks or odd characters"])
         if not 1 <= len(options.pickup_point) <= 80 or options.pickup_point in (".", ".."):
@@ -79,6 +82,7 @@ class KassaShop:
                 options.allow_http,
             ),
             {"Authorization": f"Bearer {options.token}", "Accept": shopapi.JSON_TYPE},
+            transport,
         )
 
     def traits(self) -> ShopTraits:

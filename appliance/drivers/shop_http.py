@@ -162,14 +162,21 @@ class _Watch:
 class ShopHttp:
     """Requests to one shop, from any thread."""
 
-    def __init__(self, options: HttpOptions, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        options: HttpOptions,
+        headers: Mapping[str, str],
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
         """headers: sent with each request; they may hold a secret and are never shown.
+        transport: what carries the requests in place of this machine's network.
 
         Raises ConfigTrouble for an address that cannot be used, or would show the secret."""
         mistakes = address_mistakes(options.url, allow_http=options.allow_http)
         if mistakes:
             raise ConfigTrouble(mistakes)
         self._options = options
+        self._transport = transport
         self._base = options.url.rstrip("/")
         # An answer of 40 KB may unpack to gigabytes: none is asked for packed, and none is taken.
         self._headers = {"Accept-Encoding": "identity", "User-Agent": "kassa", **headers}
@@ -252,6 +259,7 @@ class ShopHttp:
             verify=self._tls if self._tls is not None else False,
             follow_redirects=False,
             trust_env=False,  # no proxy and no .netrc may come in by the back door
+            transport=self._transport,
         )
 
     def _exchange(

@@ -22,7 +22,6 @@ from appliance.simulators.zvt_ports import Port, PtyPort, TcpPort, wait
 
 LARGEST_QUEUE: Final = 64
 LONGEST_ORDER_S: Final = 10.0
-_STEP_S: Final = 0.25
 
 Sendable = (
     answers.Accepted
@@ -57,7 +56,11 @@ class LineOptions:
 
 
 class Machine:
-    """Power, cable and line. Subclasses serve in `serve`, and wait only by `step`."""
+    """Power, cable and line. Subclasses serve in `serve`, and wait only by `step`.
+
+    step_s: it looks around so often, whatever it waits for."""
+
+    step_s = 0.25
 
     def __init__(self, options: LineOptions, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
@@ -68,13 +71,16 @@ class Machine:
         self.t3_s = options.t3_s
         self.inbox: deque[messages.Message] = deque(maxlen=LARGEST_QUEUE)
         self._options = options
-        self.port: Port = TcpPort(options.port) if options.line == "tcp" else PtyPort(options.path)
+        self.port = self.new_port(options)
         self._link = self.port.new_link(options.serial)
         self._generation = self.port.generation
         self._orders: deque[tuple[Callable[[], None], threading.Event]] = deque()
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._wake = -1  # while it runs: to be written to when there is an order
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="terminal", daemon=True)
+
+    def new_port(self, options: LineOptions) -> Port:
+        return TcpPort(options.port) if options.line == "tcp" else PtyPort(options.path)
 
     @property
     def address(self) -> str:
@@ -84,6 +90,7 @@ class Machine:
     # --- any thread
 
     def start(self) -> None:
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._thread.start()
 
     def stop(self) -> None:
@@ -114,7 +121,7 @@ class Machine:
 
         def pull() -> None:
             self.powered = False
-            if isinstance(self.port, TcpPort):  # a serial line falls silent, a network port closes
+            if self.port.is_network:  # a serial line falls silent, a network port closes
                 self.port.cut()
 
         self.order(pull)
@@ -140,7 +147,7 @@ class Machine:
     def cable_in(self) -> None:
         def back() -> None:
             self.cable = True
-            if self.powered or not isinstance(self.port, TcpPort):
+            if self.powered or not self.port.is_network:
                 self.port.restore()
             self.changed()
 
@@ -176,7 +183,7 @@ class Machine:
 
     def _stay_off(self) -> None:
         while not self.powered:
-            self._wait_once(_STEP_S)
+            self._wait_once(self.step_s)
             if not self.powered:
                 self.port.read()  # a dead terminal's line swallows what comes
         self._new_link()
@@ -202,7 +209,7 @@ class Machine:
 
     def step(self, until: float) -> None:
         """Wait for something to happen, at the longest until then, and read it in."""
-        due = min(until, self._link.deadline() or until, self.clock() + _STEP_S)
+        due = min(until, self._link.deadline() or until, self.clock() + self.step_s)
         self._wait_once(max(0.0, due - self.clock()))
         if not self.powered:
             raise PowerLost
@@ -212,7 +219,7 @@ class Machine:
         if self.is_silent:
             return
         now = self.clock()
-        if self.naks_left and data[:2] == b"\x10\x02" and isinstance(self.port, PtyPort):
+        if self.naks_left and data[:2] == b"\x10\x02" and not self.port.is_network:
             self.naks_left -= 1
             self.port.write(b"\x15")
             return
@@ -282,7 +289,7 @@ class Machine:
                 message = self.inbox.popleft()
                 if isinstance(message, commands.Command):
                     return message
-            self.step(self.clock() + _STEP_S)
+            self.step(self.clock() + self.step_s)
 
     # --- broken lines
 
@@ -298,4 +305,4 @@ class Machine:
     def on_the_wire(self, message: Sendable) -> bytes:
         """The bytes of a message on this kind of line."""
         raw = message.encode()
-        return frame(raw) if isinstance(self.port, PtyPort) else raw
+        return frame(raw) if not self.port.is_network else raw

@@ -14,9 +14,11 @@ from appliance.protocols.zvt.framing import Link, SerialLink, SerialTimes, TcpLi
 
 class Port(Protocol):
     """Used by the simulator's thread only. generation: counts up with each new far end that the
-    terminal can notice; a dialogue belongs to one."""
+    terminal can notice; a dialogue belongs to one. is_network: no serial line, and so without
+    framing, and closed when the terminal loses its power."""
 
     generation: int
+    is_network: bool
 
     @property
     def address(self) -> str: ...
@@ -43,6 +45,8 @@ class Port(Protocol):
 class PtyPort:
     """path: a symbolic link that always leads to the present pty, as udev's would; it is gone
     while the cable is out."""
+
+    is_network = False
 
     def __init__(self, path: str | None = None) -> None:
         self.generation = 0
@@ -114,6 +118,8 @@ class PtyPort:
 
 class TcpPort:
     """Listens on loopback; one till at a time, the newest wins."""
+
+    is_network = True
 
     def __init__(self, port: int = 0) -> None:
         self.generation = 0

@@ -1,0 +1,181 @@
+"""The world's own books, and what must hold in them: whatever any kiosk or shop believes.
+
+Each check is a sentence. It is made where the thing happens, so that a story ends at the first
+step that breaks a promise.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+from appliance.domain.facts import Fact, Kind
+from appliance.simulators.bank import Booking
+
+TAKEN: Final = frozenset({Kind.APPROVED, Kind.DECIDED_PAID})
+NOT_TAKEN: Final = frozenset({Kind.DECLINED, Kind.DECIDED_NOT_PAID})
+
+
+class Violation(BaseException):
+    """A promise was broken. The text says which, and how. No `except Exception` of the program's
+    may take it for a driver's failure."""
+
+
+class Books:
+    """tell: for the story. order_of: which order a handover is about, by its id."""
+
+    def __init__(self, tell: Callable[[str, str], None]) -> None:
+        self._tell = tell
+        self.facts: dict[str, list[Fact]] = defaultdict(list)  # by kiosk: durable ones
+        self.order_of: dict[str, str] = {}  # by handover
+        self.kinds_of: dict[str, list[Kind]] = defaultdict(list)  # by payment: durable facts
+        self.charging: dict[str, str] = {}  # by kiosk: the payment that left for the terminal
+        self.charged: set[str] = set()  # payments that left for a terminal
+        self.bookings: dict[str, Booking] = {}  # by payment
+        self._payment_of: dict[tuple[str, int], str] = {}  # by terminal and number
+        self.held: dict[str, set[str]] = defaultdict(set)  # by order: payments that the bank holds
+        self.gone: dict[str, str] = {}  # by order: at which kiosk the goods left
+        self.paid_online: set[str] = set()
+        self.decided: dict[str, Kind] = {}  # by payment
+
+    # --- as it happens --------------------------------------------------------------------------
+
+    def appended(self, kiosk: str, facts: Sequence[Fact]) -> None:
+        """These facts are on the kiosk's disk, and synced."""
+        for fact in facts:
+            self.facts[kiosk].append(fact)
+            order = fact.body.get("order")
+            if isinstance(order, str) and fact.subject.startswith("H-"):
+                self.order_of[fact.subject] = order
+            payment = fact.body.get("payment")
+            if isinstance(payment, str):
+                self._about_payment(kiosk, payment, fact)
+
+    def _about_payment(self, kiosk: str, payment: str, fact: Fact) -> None:
+        self.kinds_of[payment].append(fact.kind)
+        order = self.order_of[fact.subject]
+        is_held = payment in self.held[order]
+        if fact.kind is Kind.APPROVED and not is_held:
+            raise Violation(f"{kiosk} says that order {order} is paid; the bank does not hold it")
+        if fact.kind is Kind.DECLINED and is_held:
+            raise Violation(f"{kiosk} says that order {order} is not paid; the bank holds it")
+        if fact.kind in (Kind.DECIDED_PAID, Kind.DECIDED_NOT_PAID):
+            self.decided[payment] = fact.kind
+            if not fact.seller:
+                raise Violation(f"{kiosk} keeps a decision about order {order} without a name")
+
+    def leaves(self, kiosk: str, payment: str) -> None:
+        """A charge is about to leave for the terminal."""
+        order = self.order_of.get(payment.rpartition("-")[0])
+        if order is None or Kind.STARTED not in self.kinds_of[payment]:
+            raise Violation(f"{kiosk} charges before its intent is on disk")
+        if payment in self.charged:
+            raise Violation(f"{kiosk} sends the same charge of order {order} twice")
+        if self.held[order]:
+            raise Violation(f"{kiosk} charges order {order} although the bank holds its money")
+        for other, name in self._open_charges(order):
+            raise Violation(f"{kiosk} charges order {order} while {name} may still ({other})")
+        self.charged.add(payment)
+        self.charging[kiosk] = payment
+
+    def _open_charges(self, order: str) -> Iterable[tuple[str, str]]:
+        """Payments of this order whose end no kiosk knows."""
+        for payment in sorted(self.charged):
+            handover = payment.rpartition("-")[0]
+            ends = TAKEN | NOT_TAKEN
+            if self.order_of[handover] == order and not ends & set(self.kinds_of[payment]):
+                yield payment, handover
+
+    def booked(self, kiosk: str, booking: Booking) -> None:
+        """The bank has taken money at this kiosk's terminal."""
+        payment = self.charging.get(kiosk)
+        if payment is None:
+            raise Violation(f"the terminal of {kiosk} books what nobody asked for")
+        order = self.order_of[payment.rpartition("-")[0]]
+        self._tell("the bank", f"books {booking.amount} for order {order}")
+        if payment in self.bookings:
+            raise Violation(f"one charge of order {order} is booked twice")
+        self.bookings[payment] = booking
+        self._payment_of[booking.terminal_id, booking.id] = payment
+        self.held[order].add(payment)
+        if len(self.held[order]) > 1:
+            raise Violation(f"the customer of order {order} is charged twice")
+        if NOT_TAKEN & set(self.kinds_of[payment]):
+            raise Violation(f"{kiosk} has said that order {order} is not paid; now the bank books")
+
+    def taken_back(self, kiosk: str, booking: Booking) -> None:
+        payment = self._payment_of[booking.terminal_id, booking.id]
+        order = self.order_of[payment.rpartition("-")[0]]
+        self._tell("the bank", f"takes back what it booked for order {order}")
+        self.held[order].discard(payment)
+        if Kind.APPROVED in self.kinds_of[payment]:
+            raise Violation(f"{kiosk} has said that order {order} is paid; it is taken back")
+
+    def accepted(self, kiosk: str) -> None:
+        """The till has acknowledged an approval: from here on the terminal will not take it back."""
+        payment = self.charging[kiosk]
+        if not {Kind.ANSWERED, *TAKEN} & set(self.kinds_of[payment]):
+            raise Violation(f"{kiosk} acknowledges an approval that it has not on disk")
+
+    def handed(self, kiosk: str, order: str, is_prepaid: bool) -> None:
+        """The goods are in the customer's hands."""
+        self._tell(kiosk, f"the goods of order {order} leave")
+        if order in self.gone:
+            raise Violation(f"the goods of order {order} are handed over twice")
+        decided = any(
+            kind is Kind.DECIDED_PAID and self.order_of[payment.rpartition("-")[0]] == order
+            for payment, kind in self.decided.items()
+        )
+        if not (self.held[order] or is_prepaid or decided):
+            raise Violation(f"the goods of order {order} leave unpaid")
+        self.gone[order] = kiosk
+
+    def holds(self, payment: str) -> bool:
+        """What a person learns who looks at the terminal's journal."""
+        return payment in self.held[self.order_of[payment.rpartition("-")[0]]]
+
+    def restarted(self, kiosk: str, found: Sequence[Fact]) -> None:
+        """What a start finds on the disk: all that was there, and at most what nobody was told."""
+        known = self.facts[kiosk]
+        if [fact.id for fact in found[: len(known)]] != [fact.id for fact in known]:
+            missing = len(known) - sum(a.id == b.id for a, b in zip(known, found, strict=False))
+            raise Violation(f"{kiosk} has lost {missing} facts that were on its disk")
+        late = found[len(known) :]
+        if late:
+            self.appended(kiosk, late)
+
+    # --- in the evening -------------------------------------------------------------------------
+
+    def evening(self, payments: Sequence[dict[str, Any]], refused: set[str]) -> None:
+        """When everything has come to rest. payments: the shop's book. refused: facts that the
+        shop does not take, which stand in attention."""
+        reported = {row["id"]: row for row in payments if row["how"] != "online"}
+        for payment, row in sorted(reported.items()):
+            is_decided = self.decided.get(payment) is Kind.DECIDED_PAID
+            if not self.holds(payment) and not is_decided:
+                raise Violation(f"the shop believes that {row['order_id']} is paid; it is not")
+        for order, held in sorted(self.held.items()):
+            for payment in sorted(held):
+                booking = self.bookings[payment]
+                row = reported.get(payment)
+                if row is None and self.decided.get(payment) is not Kind.DECIDED_NOT_PAID:
+                    raise Violation(f"the bank took {booking.amount} for {order}: no one told the shop")
+                if row is not None and row["amount"] != booking.amount:
+                    raise Violation(f"the shop books {row['amount']} for {order}: {booking.amount}")
+        for kiosk, facts in sorted(self.facts.items()):
+            self._receipts(kiosk, facts)
+
+    def _receipts(self, kiosk: str, facts: Sequence[Fact]) -> None:
+        printed = {
+            fact.subject for fact in facts if fact.kind in (Kind.PRINTED, Kind.PRINT_WAIVED)
+        }
+        for fact in facts:
+            if fact.kind in TAKEN and f"P-{fact.subject}" not in printed:
+                raise Violation(f"{kiosk} has no receipt for order {self.order_of[fact.subject]}")
+
+    def papers(self, kiosk: str, originals: dict[str, int]) -> None:
+        """originals: how many papers that do not say copy came out for each receipt."""
+        for number, count in sorted(originals.items()):
+            if count > 1:
+                raise Violation(f"{kiosk} printed {count} receipts of order {number}, not a copy")

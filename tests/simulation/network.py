@@ -1,0 +1,162 @@
+"""Between the kiosks and the shop: requests over a network that loses, delays and cuts."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+from flask import Flask
+from werkzeug.exceptions import HTTPException
+
+from appliance.simulators.shop.api import api, no_such_thing
+from appliance.simulators.shop.store import ShopStore
+from tests.simulation.kernel import Kernel
+from tests.simulation.primitives import Event, Threading
+
+TRAVEL_S: Final = 0.02
+ONCE_MORE_S: Final = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Weather:
+    """What becomes of a request. lost: it never arrives. answer_lost: the shop does it, and its
+    answer never arrives. delay_s: on the way there. status: the shop says so instead of doing it
+    (0: it does it). body: in place of the right one. retry_after_s: with 429 and 503."""
+
+    is_refused: bool = False
+    lost: bool = False
+    answer_lost: bool = False
+    delay_s: float = 0.0
+    status: int = 0
+    body: bytes | None = None
+    retry_after_s: int = 0
+
+
+FAIR: Final = Weather()
+
+
+class Socket:
+    """What the watch of the driver shuts when a call lasts too long."""
+
+    def __init__(self) -> None:
+        self.is_shut = False
+        self.wake: Callable[[], None] = lambda: None
+
+    def shutdown(self, how: int = 0) -> None:
+        self.is_shut = True
+        self.wake()
+
+    def get_extra_info(self, name: str) -> Socket | None:
+        return self if name == "socket" else None
+
+
+class ShopServer:
+    """The demo shop's own application, a task for each request."""
+
+    def __init__(self, kernel: Kernel, threading: Threading, store: ShopStore) -> None:
+        self._kernel = kernel
+        self.is_up = True
+        self._app = Flask("appliance.simulators.shop")
+        self._app.url_map.merge_slashes = False
+        self._app.register_blueprint(api(store, threading.Event()))  # type: ignore[arg-type]
+        self._app.register_error_handler(HTTPException, no_such_thing)
+
+    def answer(self, request: httpx.Request, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+        """Run the shop's own code to its end, commit and all."""
+        said: list[tuple[str, list[tuple[str, str]]]] = []
+
+        def start(status: str, headers: list[tuple[str, str]], _: Any = None) -> Callable[..., None]:
+            said.append((status, headers))
+            return lambda data: None
+
+        raw_path = request.url.raw_path.decode()
+        environ = {
+            "REQUEST_METHOD": request.method,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": request.url.path,
+            "RAW_URI": raw_path,
+            "QUERY_STRING": request.url.query.decode(),
+            "SERVER_NAME": "shop.example",
+            "SERVER_PORT": "443",
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "wsgi.url_scheme": "https",
+            "wsgi.version": (1, 0),
+            "wsgi.input": io.BytesIO(body),
+            "wsgi.errors": io.StringIO(),
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": False,
+            "wsgi.run_once": False,
+            "CONTENT_LENGTH": str(len(body)),
+            "CONTENT_TYPE": request.headers.get("content-type", ""),
+        }
+        for name, value in request.headers.items():
+            key = "HTTP_" + name.upper().replace("-", "_")
+            if key not in ("HTTP_CONTENT_LENGTH", "HTTP_CONTENT_TYPE"):
+                environ[key] = value
+        data = b"".join(self._app(environ, start))
+        status, headers = said[-1]
+        return int(status.split()[0]), headers, data
+
+
+class Network(httpx.BaseTransport):
+    """One kiosk's way to the shop. weather: asked for each request."""
+
+    def __init__(
+        self, kernel: Kernel, server: ShopServer, weather: Callable[[httpx.Request], Weather]
+    ) -> None:
+        self._kernel, self._server, self._weather = kernel, server, weather
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        kernel = self._kernel
+        kernel.check_alive()
+        body = request.read()
+        weather = self._weather(request)
+        timeout = request.extensions["timeout"]
+        if weather.is_refused or not self._server.is_up:
+            kernel.sleep(TRAVEL_S)
+            raise httpx.ConnectError("Connection refused")
+        socket, arrived = Socket(), Event(kernel)
+        socket.wake = arrived.set
+        request.extensions["trace"](
+            "connection.connect_tcp.complete", {"return_value": socket}
+        )
+        answers: list[tuple[int, list[tuple[str, str]], bytes]] = []
+
+        def serve() -> None:
+            kernel.sleep(TRAVEL_S + weather.delay_s)
+            if weather.lost or not self._server.is_up:
+                return
+            if weather.status:
+                again = [("Retry-After", str(weather.retry_after_s))] if weather.retry_after_s else []
+                answer = weather.status, again, weather.body or b""
+            else:
+                answer = self._server.answer(request, body)
+                if weather.body is not None:
+                    answer = answer[0], answer[1], weather.body
+            kernel.sleep(TRAVEL_S)
+            if not weather.answer_lost:
+                answers.append(answer)
+                arrived.set()
+
+        kernel.spawn("shop", serve)
+        arrived.wait(timeout["read"])
+        if socket.is_shut:
+            raise httpx.ReadError("shut")
+        if not answers:
+            raise httpx.ReadTimeout("timed out")
+        status, headers, data = answers[0]
+        return httpx.Response(
+            status, headers=[(k, v) for k, v in headers if k.lower() != "content-length"],
+            stream=_Body(data), request=request,
+        )  # fmt: skip
+
+
+class _Body(httpx.SyncByteStream):
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._data
