@@ -63,9 +63,7 @@ class ShopOptions:
 class KassaShop:
     """ports.Shop over HTTP. Every call may come from any thread."""
 
-    def __init__(
-        self, options: ShopOptions, transport: httpx.BaseTransport | None = None
-    ) -> None:
+    def __init__(self, options: ShopOptions, transport: httpx.BaseTransport | None = None) -> None:
         """Raises ConfigTrouble; asks nothing of the shop yet. transport: see ShopHttp."""
         if not _TOKEN.match(options.token):
             raise ConfigTrouble(["the shop's token is empty or has blanks or odd characters"])

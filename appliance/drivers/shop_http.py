@@ -185,7 +185,7 @@ class ShopHttp:
         self._lock = threading.Lock()
         self._watch = _Watch()
         self._idle: list[_Line] = []
-        self._busy: set[_Line] = set()
+        self._busy: list[_Line] = []
         self._is_closed = False
 
     def call(
@@ -234,12 +234,12 @@ class ShopHttp:
                 if self._is_closed:
                     raise ShopTrouble(Code.SHOP_UNREACHABLE, "the link to the shop is closed")
                 line = self._idle.pop() if self._idle else _Line(self._client())
-                self._busy.add(line)
+                self._busy.append(line)
             try:
                 yield line
             finally:
                 with self._lock:
-                    self._busy.discard(line)
+                    self._busy.remove(line)
                     is_over = line.was_cut or self._is_closed
                     if not is_over:
                         self._idle.append(line)

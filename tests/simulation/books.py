@@ -136,8 +136,12 @@ class Books:
         return payment in self.held[self.order_of[payment.rpartition("-")[0]]]
 
     def restarted(self, kiosk: str, found: Sequence[Fact]) -> None:
-        """What a start finds on the disk: all that was there, and at most what nobody was told."""
+        """What a start finds on the disk: all that was there but for what retention took from its
+        beginning, and at most what nobody was told."""
         known = self.facts[kiosk]
+        places = {fact.id: place for place, fact in enumerate(known)}
+        pruned = places.get(found[0].id, 0) if found else 0
+        known = known[pruned:]
         if [fact.id for fact in found[: len(known)]] != [fact.id for fact in known]:
             missing = len(known) - sum(a.id == b.id for a, b in zip(known, found, strict=False))
             raise Violation(f"{kiosk} has lost {missing} facts that were on its disk")
@@ -160,16 +164,16 @@ class Books:
                 booking = self.bookings[payment]
                 row = reported.get(payment)
                 if row is None and self.decided.get(payment) is not Kind.DECIDED_NOT_PAID:
-                    raise Violation(f"the bank took {booking.amount} for {order}: no one told the shop")
+                    raise Violation(
+                        f"the bank took {booking.amount} for {order}: no one told the shop"
+                    )
                 if row is not None and row["amount"] != booking.amount:
                     raise Violation(f"the shop books {row['amount']} for {order}: {booking.amount}")
         for kiosk, facts in sorted(self.facts.items()):
             self._receipts(kiosk, facts)
 
     def _receipts(self, kiosk: str, facts: Sequence[Fact]) -> None:
-        printed = {
-            fact.subject for fact in facts if fact.kind in (Kind.PRINTED, Kind.PRINT_WAIVED)
-        }
+        printed = {fact.subject for fact in facts if fact.kind in (Kind.PRINTED, Kind.PRINT_WAIVED)}
         for fact in facts:
             if fact.kind in TAKEN and f"P-{fact.subject}" not in printed:
                 raise Violation(f"{kiosk} has no receipt for order {self.order_of[fact.subject]}")

@@ -24,7 +24,7 @@ from appliance.simulators.zvt_payments import Presented, SimulatorOptions
 from appliance.simulators.zvt_ports import Port
 from appliance.simulators.zvt_terminal import ZvtTerminalSimulator
 from tests.simulation.kernel import Kernel
-from tests.simulation.wires import IN_FLIGHT_MOST, TerminalPort, Wire
+from tests.simulation.wires import IN_FLIGHT_MOST, TerminalPort, Wire, unharmed
 
 LOOK_AROUND_S: Final = 30.0
 PRINTER_TICK_S: Final = 0.02
@@ -73,7 +73,13 @@ class SimulatedTerminal(ZvtTerminalSimulator):
     def exchange(self, message: Sendable) -> answers.Accepted | answers.Refusal | None:
         answer = super().exchange(message)
         is_result = isinstance(message, answers.StatusInformation) and message.result == 0
-        if is_result and self._pending is not None and isinstance(answer, answers.Accepted):
+        is_clean = self.wire.mangle is unharmed  # else it may be an older message's, repeated
+        if (
+            is_clean
+            and is_result
+            and self._pending is not None
+            and isinstance(answer, answers.Accepted)
+        ):
             self._accepted()
         return answer
 

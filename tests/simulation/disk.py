@@ -113,7 +113,10 @@ def _cut(path: Path, pending: list[_Pending], dice: random.Random) -> None:
 
 
 class Vfs:
-    """The default VFS of this process, while `installed`. disks: whose files are watched."""
+    """The default VFS of this process, while `installed`. disks: whose files are watched.
+
+    One for the whole process (`VFS`), and for good: SQLite calls it for connections that nobody
+    closed, whenever those are collected."""
 
     def __init__(self) -> None:
         self.disks: list[Disk] = []
@@ -140,11 +143,9 @@ class Vfs:
             yield self
         finally:
             self._library.sqlite3_vfs_register(self._real, 1)
-            # It stays registered: connections that nobody closed still speak to it.
+            self.disks.clear()
 
-    def _open(
-        self, vfs: int, path: int | None, file: int, flags: int, out: int | None
-    ) -> int:
+    def _open(self, vfs: int, path: int | None, file: int, flags: int, out: int | None) -> int:
         code = int(self._open_real(vfs, path, file, flags, out))
         if code != _OK or path is None:
             return code
@@ -215,3 +216,6 @@ class Vfs:
         # The real fsync would only wait: what is lost is decided here.
         disk.tick("synced")
         return _OK
+
+
+VFS: Final = Vfs()

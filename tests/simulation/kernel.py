@@ -76,6 +76,9 @@ class Kernel:
         self._count = 0
         self._due: list[tuple[float, int, Task | Callable[[], object], int]] = []
         self._doomed: list[Machine] = []
+        # Held here: a greenlet that is collected unwinds, at a moment that no seed knows of.
+        self._alive: dict[Task, None] = {}
+        self._is_closed = False
         self._second, self._in_second = -1, 0
         self._home = getcurrent()
 
@@ -115,21 +118,20 @@ class Kernel:
 
     def check_alive(self) -> None:
         """Raises Killed in a task whose machine is dead."""
-        if self.current is not None and self.current.machine is not None:
-            if self.current.machine.is_dead:
-                raise Killed
-            return
+        task = self.current
+        is_dead = task is not None and task.machine is not None and task.machine.is_dead
+        if is_dead or (self._is_closed and task is not None):
+            raise Killed
 
     # --- for whoever plays the world ------------------------------------------------------------
 
-    def spawn(
-        self, name: str, run: Callable[[], None], machine: Machine | None = None
-    ) -> Task:
+    def spawn(self, name: str, run: Callable[[], None], machine: Machine | None = None) -> Task:
         task = Task(name, machine, run, self._home)
         if machine is not None:
             machine.tasks = [each for each in machine.tasks if not each.is_over]
             machine.tasks.append(task)
         task.turn = 1
+        self._alive[task] = None
         self._push(self.now + self._latency(), task, 1)
         return task
 
@@ -169,23 +171,37 @@ class Kernel:
             task.greenlet.switch()
         finally:
             self.current = None
+        self._look_after(task)
+
+    def _look_after(self, task: Task) -> None:
+        if task.is_over:
+            self._alive.pop(task, None)
         if task.error is not None:
             raise task.error
 
     def _unwind(self, machine: Machine) -> None:
         for task in machine.tasks:
-            if not task.is_over:
-                self.current = task
-                try:
-                    task.greenlet.throw(Killed)
-                finally:
-                    self.current = None
-                # Cleaning up cannot wait: every primitive of a dead machine raises Killed.
-                if not task.is_over:
-                    raise AssertionError(f"{task.name} survives its machine")
-                if task.error is not None:
-                    raise task.error
+            self._end(task)
         machine.tasks.clear()
+
+    def _end(self, task: Task) -> None:
+        if task.is_over:
+            return
+        self.current = task
+        try:
+            task.greenlet.throw(Killed)
+        finally:
+            self.current = None
+        self._look_after(task)
+        # Cleaning up cannot wait: every primitive of what is dead raises Killed.
+        if task in self._alive:
+            raise AssertionError(f"{task.name} survives its end")
+
+    def close(self) -> None:
+        """Unwind whatever still waits."""
+        self._is_closed = True
+        for task in list(self._alive):
+            self._end(task)
 
     def _push(self, time_s: float, what: Task | Callable[[], object], turn: int) -> None:
         self._count += 1

@@ -29,6 +29,7 @@ from tests.simulation.devices import (
 )
 from tests.simulation.disk import Disk, Vfs
 from tests.simulation.kernel import Kernel, Machine
+from tests.simulation.plan import Terms
 from tests.simulation.primitives import Threading
 from tests.simulation.wires import TerminalLine, Wire
 
@@ -76,12 +77,13 @@ class Kiosk:
         place: Place,
         transport: httpx.BaseTransport,
         terminal: SimulatorOptions,
+        terms: Terms,
         seed: str,
     ) -> None:
         self.kernel, self._threading, self._vfs = kernel, threading, vfs
         self.folder, self.place = folder, place
         self.name = place.id
-        self._transport = transport
+        self._transport, self._terms = transport, terms
         self.is_network = terminal.line.line == "tcp"
         self.clock = Clock(kernel)
         self._dice = random.Random(f"{seed} {self.name}")
@@ -180,8 +182,16 @@ class Kiosk:
     # --- the program's parts --------------------------------------------------------------------
 
     def _settings(self) -> Settings:
+        terms = self._terms
         return Settings(
-            self.name, "", self.place.pickup_point, CURRENCIES["EUR"], unknown_ask_s=ASK_S
+            self.name,
+            "",
+            self.place.pickup_point,
+            CURRENCIES["EUR"],
+            unknown_ask_s=ASK_S,
+            offline_limit=terms.offline_limit,
+            require_seller=terms.require_seller,
+            keep_days=terms.keep_days,
         )
 
     def _devices(self) -> Devices:

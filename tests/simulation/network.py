@@ -64,11 +64,15 @@ class ShopServer:
         self._app.register_blueprint(api(store, threading.Event()))  # type: ignore[arg-type]
         self._app.register_error_handler(HTTPException, no_such_thing)
 
-    def answer(self, request: httpx.Request, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+    def answer(
+        self, request: httpx.Request, body: bytes
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
         """Run the shop's own code to its end, commit and all."""
         said: list[tuple[str, list[tuple[str, str]]]] = []
 
-        def start(status: str, headers: list[tuple[str, str]], _: Any = None) -> Callable[..., None]:
+        def start(
+            status: str, headers: list[tuple[str, str]], _: Any = None
+        ) -> Callable[..., None]:
             said.append((status, headers))
             return lambda data: None
 
@@ -120,9 +124,7 @@ class Network(httpx.BaseTransport):
             raise httpx.ConnectError("Connection refused")
         socket, arrived = Socket(), Event(kernel)
         socket.wake = arrived.set
-        request.extensions["trace"](
-            "connection.connect_tcp.complete", {"return_value": socket}
-        )
+        request.extensions["trace"]("connection.connect_tcp.complete", {"return_value": socket})
         answers: list[tuple[int, list[tuple[str, str]], bytes]] = []
 
         def serve() -> None:
@@ -130,7 +132,9 @@ class Network(httpx.BaseTransport):
             if weather.lost or not self._server.is_up:
                 return
             if weather.status:
-                again = [("Retry-After", str(weather.retry_after_s))] if weather.retry_after_s else []
+                again = (
+                    [("Retry-After", str(weather.retry_after_s))] if weather.retry_after_s else []
+                )
                 answer = weather.status, again, weather.body or b""
             else:
                 answer = self._server.answer(request, body)

@@ -73,7 +73,9 @@ class Seller:
         counter = self._at.counter
         return None if counter is None else counter.screen()
 
-    def press(self, screen: Screen, action: Action, argument: str = "", twice: bool = False) -> bool:
+    def press(
+        self, screen: Screen, action: Action, argument: str = "", twice: bool = False
+    ) -> bool:
         """A button of this screen; whether the counter did it. twice: the tap counts twice."""
         counter = self._at.counter
         if counter is None or action not in screen.actions:
@@ -110,6 +112,8 @@ class Seller:
             match screen.page:
                 case Page.IDLE if not screen.attention:
                     return
+                case Page.IDLE if screen.seller_required and screen.seller is None:
+                    self.sign_in()
                 case Page.IDLE:
                     self.press(screen, Action.ATTENTION)
                 case Page.ATTENTION:
@@ -117,6 +121,8 @@ class Seller:
                 case Page.ATTENTION_ITEM:
                     self.settle(screen)
                 case Page.HAND_OVER:
+                    if screen.seller_required and screen.seller is None:
+                        self.press(screen, Action.NEXT)  # signed out meanwhile
                     self.hand_over(screen)
                 case _:
                     self.leave(screen)
@@ -127,13 +133,16 @@ class Seller:
         if body.needs_seller or (screen.seller is None and Action.DECIDE_PAID in screen.actions):
             self.press(screen, Action.CANCEL)
             self.press_again(Action.CANCEL)
-            self.scan(BADGE)
-            self._kernel.sleep(2)
+            self.sign_in()
         elif body.may_decide and self._at.is_terminal_at_rest():
             is_paid = self._at.holds(body.item.handover)
             self.press(screen, Action.DECIDE_PAID if is_paid else Action.DECIDE_NOT_PAID)
         else:
             self.press(screen, Action.CONFIRM)
+
+    def sign_in(self) -> None:
+        self.scan(BADGE)
+        self._kernel.sleep(2)
 
     def press_again(self, action: Action) -> None:
         if (screen := self.look()) is not None:
@@ -162,8 +171,8 @@ class Seller:
         twice = visit is not None and Quirk.TAPPED_TWICE in visit.quirks
         if self.press(screen, Action.CONFIRM, twice=twice):
             after = self.look()
-            is_same = after is not None and getattr(after.body, "order", None) is not None
-            if after is not None and not (is_same and after.body.order.id == body.order.id):
+            shown = getattr(after.body, "order", None) if after is not None else None
+            if after is not None and getattr(shown, "id", None) != body.order.id:
                 self._at.hand(body.order)
 
 
@@ -223,6 +232,9 @@ class _Serving:
     def _begin(self, screen: Screen) -> bool:
         if self._order.id in self._at.gone:
             return True
+        if screen.seller_required and screen.seller is None:
+            self._seller.sign_in()
+            return False
         if self._kernel.now - self._scanned_at < RETRY_S:
             return False  # it may still come up
         self._scanned_at = self._kernel.now
@@ -280,5 +292,5 @@ class _Serving:
         if body.code is Code.ORDER_HANDED_OVER and self._order.id not in self._at.gone:
             # The counter says that it was handed over; the customer stands here without it. So the
             # tap was the one that counted, whatever the screen did next.
-            self._at.hand_late(self._order)
+            self._at.hand(self._order)
         return body.code not in _AGAIN_LATER

@@ -13,9 +13,9 @@ from enum import StrEnum
 from typing import Final
 
 DAY_S: Final = 86_400.0
-OPEN_S: Final = 2400.0  # so long a day's business lasts; the rest of the day the kiosks are off
-VISITS_A_DAY: Final = 7  # at each kiosk
-FAULTS_A_DAY: Final = (0, 4, 8, 8, 14, 24)
+OPEN_S: Final = 1800.0  # so long a day's business lasts; the rest of the day the kiosks are off
+VISITS_A_DAY: Final = 9  # at each kiosk
+FAULTS_A_DAY: Final = (0, 6, 12, 20, 30, 45)
 KIOSKS: Final = 3
 
 
@@ -131,12 +131,16 @@ Event = Visit | Trouble
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a kiosk's terminal is. The words are those of SimulatorOptions."""
+    """What a kiosk is. Of its terminal, in the words of SimulatorOptions: commit, after_reversal,
+    decline_ends; of its configuration: offline_limit, require_seller, keep_days."""
 
     is_network: bool
     commit: str
     after_reversal: str
     decline_ends: str
+    offline_limit: int | None
+    require_seller: bool
+    keep_days: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,30 +158,52 @@ class Plan:
 def draw(seed: str, days: int) -> Plan:
     """The same for the same seed. Days are drawn one after the other: more of them change none."""
     chance = random.Random(f"plan {seed}")
-    terms = tuple(_terms(chance) for _ in range(KIOSKS))
+    terms = tuple(_terms(number, chance) for number in range(KIOSKS))
     events: list[Event] = []
     for day in range(days):
         events += sorted(_day(day, random.Random(f"plan {seed} {day}")), key=lambda e: e.at_s)
     return Plan(seed, days, terms, tuple(events))
 
 
-def _terms(chance: random.Random) -> Terms:
+def _terms(number: int, chance: random.Random) -> Terms:
     return Terms(
         is_network=chance.random() < 0.5,
         commit=chance.choice(("keep", "auto-reverse")),
         after_reversal=chance.choice(("declined", "reversal", "nothing")),
         decline_ends=chance.choice(("completion", "abort")),
+        # Only where no other counter can charge the same order: nobody is asked for a claim then.
+        offline_limit=chance.choice((None, 5000)) if number == 2 else None,
+        require_seller=chance.random() < 0.3,
+        keep_days=chance.choice((1, 400)),
     )
 
 
 def _day(day: int, chance: random.Random) -> Iterator[Event]:
+    visits = list(_visits(day, chance))
+    yield from visits
+    for _ in range(chance.choice(FAULTS_A_DAY)):
+        fault = chance.choice((*Fault, *OFTEN))
+        near = chance.choice(visits)
+        at_s = day * DAY_S + 30 + chance.random() * OPEN_S
+        if chance.random() < 0.75:
+            # While somebody is served: nothing much can go wrong at a counter without a customer.
+            at_s = near.at_s + chance.uniform(0.0, 16.0)
+        kiosk = -1 if fault in EVERYWHERE else near.kiosk
+        lasts_s = 0.0 if fault in MOMENTS else chance.choice((1.0, 8.0, 30.0, 120.0, 600.0))
+        after = chance.choice((0, 0, 1, 2, 3, 5, 8, 13, 30)) if fault is Fault.POWER_CUT else 0
+        yield Trouble(
+            at_s, kiosk, fault, lasts_s * chance.uniform(0.5, 1.5), after, chance.getrandbits(32)
+        )
+
+
+def _visits(day: int, chance: random.Random) -> Iterator[Visit]:
     begin = day * DAY_S
     number = 0
     # Kiosks 0 and 1 stand at the same pickup point.
     for kiosk in range(KIOSKS):
         for _ in range(VISITS_A_DAY):
             number += 1
-            at_s = begin + 60 + chance.random() * (OPEN_S - 400)
+            at_s = begin + 60 + chance.random() * (OPEN_S - 300)
             quirks = frozenset(quirk for quirk in Quirk if chance.random() < 0.09)
             order = -chance.randint(1, 15) if day == 0 and chance.random() < 0.3 else number
             yield Visit(at_s, kiosk, day, order, quirks, chance.getrandbits(32))
@@ -186,11 +212,3 @@ def _day(day: int, chance: random.Random) -> Iterator[Event]:
                 later_s = at_s + chance.choice((0.0, 2.0, 10.0, 120.0)) * chance.random()
                 none = frozenset[Quirk]()
                 yield Visit(later_s, 1 - kiosk, day, order, none, chance.getrandbits(32))
-    for _ in range(chance.choice(FAULTS_A_DAY)):
-        fault = chance.choice((*Fault, *OFTEN))
-        at_s = begin + 30 + chance.random() * OPEN_S
-        kiosk = -1 if fault in EVERYWHERE else chance.randrange(KIOSKS)
-        lasts_s = 0.0 if fault in MOMENTS else chance.choice((1.0, 8.0, 30.0, 120.0, 600.0))
-        after = chance.choice((0, 0, 1, 2, 3, 5, 8, 13, 30)) if fault is Fault.POWER_CUT else 0
-        yield Trouble(at_s, kiosk, fault, lasts_s * chance.uniform(0.5, 1.5), after,
-                      chance.getrandbits(32))  # fmt: skip

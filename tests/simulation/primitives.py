@@ -214,19 +214,19 @@ class Threading:
 
         self.Thread = _Thread
 
-    def Lock(self) -> Lock:  # noqa: N802 - the standard library's names
+    def Lock(self) -> Lock:
         return Lock(self.kernel)
 
-    def RLock(self) -> Lock:  # noqa: N802
+    def RLock(self) -> Lock:
         return Lock(self.kernel, is_reentrant=True)
 
-    def Condition(self, lock: Lock | None = None) -> Condition:  # noqa: N802
+    def Condition(self, lock: Any = None) -> Any:
         return Condition(self.kernel, lock)
 
-    def Event(self) -> Event:  # noqa: N802
+    def Event(self) -> Event:
         return Event(self.kernel)
 
-    def BoundedSemaphore(self, value: int = 1) -> Semaphore:  # noqa: N802
+    def BoundedSemaphore(self, value: int = 1) -> Semaphore:
         return Semaphore(self.kernel, value)
 
     def current_thread(self) -> Any:

@@ -6,7 +6,7 @@ Everything else of the counter, of the drivers and of the shop is the code that 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -74,7 +74,7 @@ def installed(
         (Journal, {"append": append}),
     ]
 
-    def keep(_: object, __: str, event: dict[str, Any]) -> Any:
+    def keep(_: Any, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
         logged(" ".join(f"{key}={value}" for key, value in event.items()))
         raise structlog.DropEvent
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import re
 import shutil
 import tempfile
-
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -22,10 +23,9 @@ from appliance.counter.screen import Page
 from appliance.domain.errors import JournalTrouble
 from appliance.domain.facts import Fact
 from appliance.domain.money import CURRENCIES
-from appliance.domain.order import Order, OrderStatus
+from appliance.domain.order import Order
 from appliance.ports import Charge
 from appliance.protocols.shopapi import order_from_json
-from appliance.simulators.bank import Booking
 from appliance.simulators.paper import BarcodeMark
 from appliance.simulators.shop import samples
 from appliance.simulators.shop.store import ShopStore, current
@@ -33,12 +33,12 @@ from appliance.simulators.zvt_payments import SimulatorOptions
 from tests.simulation import stand_ins
 from tests.simulation.books import Books, Violation
 from tests.simulation.devices import ObservedBank
-from tests.simulation.disk import Vfs
+from tests.simulation.disk import VFS
 from tests.simulation.kernel import Kernel
 from tests.simulation.kiosk import FIRST_DAY, Kiosk, line_options
-from tests.simulation.network import FAIR, Network, ShopServer, Weather
+from tests.simulation.network import Network, ShopServer, Weather
 from tests.simulation.people import Seller
-from tests.simulation.plan import DAY_S, OPEN_S, Plan, Quirk, Trouble, Visit
+from tests.simulation.plan import DAY_S, OPEN_S, Plan, Trouble, Visit
 from tests.simulation.primitives import Threading
 from tests.simulation.troubles import Troubles
 from tests.simulation.wires import Wire
@@ -105,20 +105,19 @@ class Counterpart:
     def is_in_attention(self, order: str) -> bool:
         counter = self.counter
         core = counter._core if counter is not None else None
-        return core is not None and any(
-            h.order.id == order for h in core.state.handovers.values()
-        )
+        return core is not None and any(h.order.id == order for h in core.state.handovers.values())
 
     def holds(self, handover: str) -> bool:
         payments = [p for p in self._town.books.kinds_of if p.rpartition("-")[0] == handover]
         return any(self._town.books.holds(payment) for payment in payments)
 
     def hand(self, order: Order) -> None:
+        """The goods, if they are still on the shelf."""
+        if order.id in self.gone:
+            self.tell("the seller", f"finds that the goods of order {order.id} have gone before")
+            return
         self._town.figures.handovers += 1
         self._town.books.handed(self.name, order.id, self._town.is_prepaid(order.id))
-
-    def hand_late(self, order: Order) -> None:
-        self.hand(order)
 
 
 class Town:
@@ -135,18 +134,21 @@ class Town:
         self.threading = Threading(self.kernel)
         self.books = Books(self.tell)
         self._stack = ExitStack()
-        self._vfs = Vfs()
         self._orders: dict[tuple[int, int], Order] = {}
         self._logs: list[str] = []
 
     def __enter__(self) -> Self:
         folder = Path(tempfile.mkdtemp(prefix="kassa-town-", dir=_memory()))
         self._stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        self._stack.enter_context(self._vfs.installed())
+        self._stack.enter_context(VFS.installed())
         chance = random.Random(f"chance {self.plan.seed}")
         self._stack.enter_context(
             stand_ins.installed(
-                self.kernel, self.threading, chance, self._printer_wire, self._appended,
+                self.kernel,
+                self.threading,
+                chance,
+                self._printer_wire,
+                self._appended,
                 self._logged,
             )  # fmt: skip
         )
@@ -160,6 +162,7 @@ class Town:
         ]
         self.counterparts = [Counterpart(self, kiosk) for kiosk in self.kiosks]
         self.sellers = [Seller(at, self.plan.seed) for at in self.counterparts]
+        self._stack.callback(self.kernel.close)
         for seller in self.sellers:
             self.kernel.spawn("seller", seller.run)
         self.troubles = Troubles(self)
@@ -191,7 +194,7 @@ class Town:
         )  # fmt: skip
         network = Network(self.kernel, self._server, weather)
         kiosk = Kiosk(
-            self.kernel, self.threading, self._vfs, folder, place, network, options,
+            self.kernel, self.threading, VFS, folder, place, network, options, terms,
             self.plan.seed,
         )  # fmt: skip
         name = kiosk.name
@@ -237,7 +240,7 @@ class Town:
         for kiosk in self.kiosks:
             if not kiosk.is_on:
                 self.start(kiosk)
-        until, at_s = from_s + TIDY_S, from_s
+        until, at_s, unrest = from_s + TIDY_S, from_s, "nothing rests"
         while at_s < until:
             at_s += 30.0
             self.kernel.run(at_s)
@@ -250,6 +253,7 @@ class Town:
         else:
             raise Violation(f"in the evening, with all put right, {unrest}")
         self._check_evening()
+        gc.collect()  # story.play has switched it off
         for kiosk in self.kiosks:
             kiosk.kill()
         self.kernel.run(self.kernel.now + 60)  # what is still on its way arrives
@@ -357,7 +361,7 @@ class Town:
         self.tell(kiosk, f"charges {charge.amount} for order {order}")
         self.books.leaves(kiosk, charge.payment_id)
 
-    def _appended(self, journal: Journal, facts: list[Fact]) -> None:
+    def _appended(self, journal: Journal, facts: Sequence[Fact]) -> None:
         task = self.kernel.current
         if task is None or task.machine is None:
             return
@@ -419,5 +423,3 @@ class Town:
 def _memory() -> str | None:
     """A folder in memory, where there is one: the disk's own time is not what is searched."""
     return "/dev/shm" if Path("/dev/shm").is_dir() else None
-
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -45,12 +46,12 @@ class Troubles:
         self._now: dict[tuple[int, Fault], tuple[int, random.Random]] = {}
         self._count = 0
         self._down_until: dict[str, float] = {}
-        self._backup = b""
+        self._backup = sqlite3.connect(":memory:")
 
     # --- the day --------------------------------------------------------------------------------
 
     def morning(self) -> None:
-        self._backup = self._town.store._db.serialize()
+        self._town.store._db.backup(self._backup)
 
     def begin(self, trouble: Trouble) -> None:
         where = f" at {self._town.kiosks[trouble.kiosk].name}" if trouble.kiosk >= 0 else ""
@@ -77,8 +78,8 @@ class Troubles:
 
     def calm(self) -> None:
         """Everything works again."""
-        for (kiosk, fault), (_, dice) in list(self._now.items()):
-            self._set(kiosk, fault, dice, is_on=False)
+        for (number, trouble), (_, dice) in list(self._now.items()):
+            self._set(number, trouble, dice, is_on=False)
         self._now.clear()
         for kiosk in self._town.kiosks:
             kiosk.disk.tick = lambda what: None
@@ -168,7 +169,7 @@ class Troubles:
     def _restore(self) -> None:
         store = self._town.store
         with store._changed:
-            store._db.deserialize(self._backup)
+            self._backup.backup(store._db)
             store._revision += 1
             store._changed.notify_all()
         for order in self._town._orders.values():

@@ -171,6 +171,10 @@ class TerminalPort:
     def generation(self) -> int:
         return self._wire.generation
 
+    @generation.setter
+    def generation(self, _: int) -> None:
+        raise AssertionError("the wire counts")
+
     @property
     def address(self) -> str:
         return "tcp:192.0.2.1:20007" if self.is_network else "serial:/dev/kassa/terminal"
