@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from appliance.domain.errors import Code
+from appliance.domain.errors import Code, ShopTrouble
 from appliance.domain.facts import Fact
 from appliance.domain.money import Money
 from appliance.domain.order import Order
@@ -245,6 +245,15 @@ class ShopTraits:
     detail: str = ""
 
 
+class ShopForgot(ShopTrouble):
+    """The shop has lost what it took: it was restored from a backup. newest: the id of the newest
+    fact of this counter that it has, or ""."""
+
+    def __init__(self, newest: str) -> None:
+        super().__init__(Code.SHOP_NONSENSE, f"it has forgotten what came after {newest or 'all'}")
+        self.newest = newest
+
+
 class Shop(Protocol):
     """The shop link's far side. Calls may come from several threads at once."""
 
@@ -263,9 +272,11 @@ class Shop(Protocol):
         """Atomically take the order for this counter; a repeat with the same id renews.
         version: what the seller saw; a newer order is refused as changed. Raises ShopTrouble."""
 
-    def deliver(self, facts: Sequence[Fact]) -> None:
-        """Hand facts over, oldest first; the shop deduplicates by id for good.
-        Raises ShopTrouble; SHOP_REFUSES_FACT when the shop will never take one of them."""
+    def deliver(self, facts: Sequence[Fact], after: str = "") -> None:
+        """Hand facts over, oldest first; the shop deduplicates by id for good. after: the fact that
+        it took before these, or ""; with no facts this only asks whether it still has that one.
+        Raises ShopTrouble; SHOP_REFUSES_FACT when the shop will never take one of them, ShopForgot
+        when it has not got `after` any more (it kept none of these then)."""
 
     def sellers(self) -> SellerList:
         """Raises ShopTrouble."""

@@ -352,6 +352,10 @@ class Core:
         self.journal.delivered(seq)
         self.state.undelivered = max(self.state.undelivered - count, 0)
 
+    def forgotten(self, seq: int) -> None:
+        """The shop was restored from a backup: it has nothing any more from after this place."""
+        self.state.undelivered = self.journal.count_undelivered(seq)
+
     def fact_refused(self, fact: Fact, reason: str) -> None:
         """The shop will never take this fact: a person tells the shop's office."""
         if self.journal.of_subject(f"S-{fact.id}"):

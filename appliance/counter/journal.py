@@ -81,18 +81,40 @@ class Reader:
         reported = [fact for _, fact in rows if fact.kind in REPORTED]
         return reported, rows[-1][0] if rows else after
 
+    def place_of(self, fact_id: str) -> int:
+        """Where in the journal this fact is; 0 when it is not, or not any more."""
+        origin, _, rest = fact_id.partition("-")
+        place = rest.partition("-")[0]
+        if origin != self.name or not (place.isascii() and place.isdigit()):
+            return 0
+        found = self._select("seq = ?", (int(place),))
+        return found[0][0] if found and found[0][1].id == fact_id else 0
+
+    def newest_delivered(self) -> str:
+        """The id of the newest fact that the shop has taken, or ""."""
+        kinds = ", ".join(f"'{kind}'" for kind in sorted(REPORTED))
+        found = self._select(
+            f"seq <= ? AND kind IN ({kinds}) ORDER BY seq DESC LIMIT 20",
+            (self.outbox(),),
+        )
+        for _, fact in found:
+            if not self.of_subject(f"S-{fact.id}"):  # else it was refused
+                return fact.id
+        return ""
+
     def newest_charge(self) -> str:
         """The payment that the terminal's memory is about; "" where there was none."""
         found = self._select("kind = 'payment.started' ORDER BY seq DESC LIMIT 1", ())
         return str(found[0][1].body["payment"]) if found else ""
 
-    def count_undelivered(self) -> int:
-        """How many facts the shop is still to be told; as long as the queue, not the history."""
+    def count_undelivered(self, after: int | None = None) -> int:
+        """How many facts the shop is still to be told; as long as the queue, not the history.
+        after: the place up to which it has them, where that is not what the outbox says."""
         kinds = ", ".join(f"'{kind}'" for kind in sorted(REPORTED))
         with reported():
             row = self._db.execute(
                 f"SELECT count(*) FROM fact WHERE seq > ? AND kind IN ({kinds})",  # noqa: S608 - constants
-                (self.outbox(),),
+                (self.outbox() if after is None else after,),
             ).fetchone()
         return int(row[0])
 

@@ -18,9 +18,9 @@ import structlog
 from appliance.counter.clock import Clock
 from appliance.counter.core import Core
 from appliance.counter.journal import Reader
+from appliance.counter.outbox import Outbox
 from appliance.counter.workers import Loop
 from appliance.domain.errors import Code, JournalTrouble, OrderTrouble, ShopTrouble
-from appliance.domain.facts import Fact
 from appliance.domain.order import Order
 from appliance.ports import WELL, Claimed, ClaimRefused, Health, Seller, SellerList, Shop
 
@@ -31,8 +31,6 @@ POLL_AT_MOST_EVERY_S: Final = 1.0
 SELLERS_EVERY_S: Final = 600.0
 HEALTH_EVERY_S: Final = 60.0
 LOOK_UPS: Final = 2  # at once
-BATCH: Final = 50
-LOOKED_AT: Final = 500  # facts read at once in search of some to deliver
 FIRST_WAIT_S: Final = 1.0
 LONGEST_WAIT_S: Final = 60.0
 LONGEST_RETRY_AFTER_S: Final = 300.0
@@ -72,7 +70,6 @@ class ShopLink:
         self._reader, self._report = reader, report
         self._chance = chance or random.Random()  # noqa: S311 - jitter, no secret
         self._parts: dict[str, Health] = {}
-        self._ahead: set[str] = set()  # facts beyond the cursor that the shop has
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._news = threading.Event()
@@ -275,24 +272,23 @@ class ShopLink:
     def _deliver(self) -> None:
         reader = self._reader()
         try:
-            self._deliver_from(reader)
+            self._deliver_from(Outbox(self._shop, self._loop, reader))
         finally:
             reader.close()
 
-    def _deliver_from(self, reader: Reader) -> None:
+    def _deliver_from(self, outbox: Outbox) -> None:
         backoff = Backoff(self._chance)
-        after = reader.outbox()
         reported_at = self._clock.monotonic()
         while not self._stop.is_set():
-            if self._clock.monotonic() - reported_at >= HEALTH_EVERY_S:
+            is_time = self._clock.monotonic() - reported_at >= HEALTH_EVERY_S
+            if is_time:
                 # Before the facts: a shop that does not take those should hear of it all the more.
                 self._post_health()
                 reported_at = self._clock.monotonic()
             try:
-                facts, until = reader.undelivered(after, LOOKED_AT)
-                facts = [fact for fact in facts if fact.id not in self._ahead]
-                for start in range(0, len(facts), BATCH):
-                    self._hand_over(facts[start : start + BATCH])
+                if is_time:
+                    outbox.check()
+                is_more = outbox.deliver()
             except ShopTrouble as trouble:
                 if not self._stop.is_set():
                     self._say("facts", Health(trouble.code, trouble.detail))
@@ -305,51 +301,9 @@ class ShopLink:
             backoff.reset()
             if not self._parts.get("facts", WELL).is_well:
                 self._say("facts", WELL)
-            if until > after:
-                after, count = until, len(facts) + len(self._ahead)
-                self._ahead.clear()
-                self._loop.post(
-                    lambda core, seq=after, count=count: core.delivered(seq, count)  # type: ignore[misc]
-                )
-                continue
-            self._news.wait(5.0)
-            self._news.clear()
-
-    def _hand_over(self, facts: list[Fact]) -> None:
-        """Deliver these. One that the shop will never take becomes a person's concern; one that it
-        chokes on is tried again for ever, and holds up no other meanwhile: the shop knows facts by
-        their ids, not by their places."""
-        try:
-            self._shop.deliver(facts)
-        except ShopTrouble as trouble:
-            if trouble.code not in (Code.SHOP_REFUSES_FACT, Code.SHOP_NONSENSE):
-                raise
-            if len(facts) > 1:
-                self._one_by_one(facts)
-            elif trouble.code is Code.SHOP_NONSENSE:
-                raise
-            else:
-                fact, detail = facts[0], trouble.detail
-                log.error("shop_refuses_fact", fact=fact.id, kind=fact.kind, detail=detail)
-                self._loop.ask(lambda core: core.fact_refused(fact, detail))
-
-    def _one_by_one(self, facts: list[Fact]) -> None:
-        """Raises the trouble with the one that the shop chokes on, when the others are there. What
-        is about the same subject waits behind it: a story is told in its order."""
-        stuck: ShopTrouble | None = None
-        waits = ""
-        for fact in facts:
-            if fact.subject == waits:
-                continue
-            try:
-                self._hand_over([fact])
-                self._ahead.add(fact.id)
-            except ShopTrouble as trouble:
-                if stuck is not None or trouble.code is not Code.SHOP_NONSENSE:
-                    raise  # a second one: it is the shop, not the fact
-                stuck, waits = trouble, fact.subject
-        if stuck is not None:
-            raise stuck
+            if not is_more:
+                self._news.wait(5.0)
+                self._news.clear()
 
     def _post_health(self) -> None:
         try:

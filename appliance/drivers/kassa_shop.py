@@ -14,7 +14,15 @@ from appliance.domain.errors import Bug, Code, ConfigTrouble, OrderTrouble, Shop
 from appliance.domain.facts import Fact
 from appliance.domain.order import Order
 from appliance.drivers.shop_http import Answer, HttpOptions, ShopHttp
-from appliance.ports import Claimed, ClaimRefused, Seller, SellerList, ShopTraits, Snapshot
+from appliance.ports import (
+    Claimed,
+    ClaimRefused,
+    Seller,
+    SellerList,
+    ShopForgot,
+    ShopTraits,
+    Snapshot,
+)
 from appliance.protocols import shopapi
 from appliance.protocols.shopapi import Refusal
 
@@ -144,13 +152,20 @@ class KassaShop:
             return ClaimRefused(Code.ORDER_CHANGED, f"now version {order.version}", order)
         return Claimed(order, granted_s)
 
-    def deliver(self, facts: Sequence[Fact]) -> None:
+    def deliver(self, facts: Sequence[Fact], after: str = "") -> None:
         """See ports.Shop. Raises FactRefused, which names the fact."""
+        if not facts and after:
+            self._deliver((), after)
         for start in range(0, len(facts), FACTS_AT_ONCE):
-            self._deliver(facts[start : start + FACTS_AT_ONCE])
+            batch = facts[start : start + FACTS_AT_ONCE]
+            self._deliver(batch, after)
+            after = batch[-1].id
 
-    def _deliver(self, facts: Sequence[Fact]) -> None:
-        answer = self._http.call("POST", shopapi.FACTS_PATH, body=shopapi.facts_message(facts))
+    def _deliver(self, facts: Sequence[Fact], after: str) -> None:
+        body = shopapi.facts_message(facts, after)
+        answer = self._http.call("POST", shopapi.FACTS_PATH, body=body)
+        if after and answer.status == 409:
+            raise ShopForgot(_read(answer, shopapi.forgotten_from, 409))
         if answer.status == 422:
             refusal = _read(answer, shopapi.fact_refused_from, 422)
             if refusal.refused not in {fact.id for fact in facts}:

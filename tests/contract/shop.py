@@ -15,7 +15,7 @@ import pytest
 from appliance.domain.errors import Code, OrderTrouble, ShopTrouble
 from appliance.domain.facts import Fact, Json, Kind
 from appliance.domain.order import Order, OrderStatus, disagreements
-from appliance.ports import Claimed, ClaimRefused, Shop, Snapshot
+from appliance.ports import Claimed, ClaimRefused, Shop, ShopForgot, Snapshot
 
 AT = "2026-11-23T15:04:05Z"
 
@@ -215,6 +215,23 @@ class ShopContract:
         assert caught.value.code is Code.SHOP_UNREACHABLE
         assert bench.booked(order.id) == [order.due.amount], "the shop had committed"
         bench.first.deliver([_paid(order)])
+        assert bench.booked(order.id) == [order.due.amount]
+
+    def test_a_shop_knows_whether_it_has_what_came_before(self, bench: Bench) -> None:
+        """A restored one does not, and keeps nothing until it has been told all."""
+        order = _payable(bench.first)[0]
+        told, paid = _fact(order, Kind.CLAIMED), _paid(order)
+        bench.first.deliver([told])
+        bench.first.deliver([], after=told.id)
+        for facts in ([paid], []):
+            with pytest.raises(ShopForgot) as caught:
+                bench.first.deliver(facts, after="never-told")
+            assert caught.value.newest == told.id
+        assert bench.booked(order.id) == []
+        with pytest.raises(ShopForgot) as caught:
+            bench.second.deliver([paid], after=told.id)
+        assert caught.value.newest == "", "each kiosk has its own"
+        bench.first.deliver([paid], after=told.id)
         assert bench.booked(order.id) == [order.due.amount]
 
     def test_one_payment_is_booked_once_whatever_says_so(self, bench: Bench) -> None:

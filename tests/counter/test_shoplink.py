@@ -99,7 +99,7 @@ class FakeShop:
         self.calls.append(f"claim {claim_id}")
         return Claimed(order(), lease_s)
 
-    def deliver(self, facts: Sequence[Fact]) -> None:
+    def deliver(self, facts: Sequence[Fact], after: str = "") -> None:
         self.calls.append("deliver")
         self.on_deliver(facts)
 

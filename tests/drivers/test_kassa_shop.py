@@ -522,7 +522,7 @@ def test_facts_are_delivered_only_when_the_shop_says_so(far: Any, answer: bytes)
 
 def test_many_facts_go_in_several_requests_in_order(far: Any) -> None:
     def count(request: bytes, connection: socket.socket) -> bytes:
-        return reply({"accepted": len(shopapi.facts_from(request.partition(b"\r\n\r\n")[2]))})
+        return reply({"accepted": len(shopapi.facts_from(request.partition(b"\r\n\r\n")[2]).facts)})
 
     end, shop = far(count)
     facts = [Fact(f"f-{n}", Kind.CLAIMED, "H", "2026-11-23") for n in range(2 * FACTS_AT_ONCE + 1)]
@@ -530,7 +530,7 @@ def test_many_facts_go_in_several_requests_in_order(far: Any) -> None:
     sent = [
         fact.id
         for request in end.requests
-        for fact in shopapi.facts_from(request.partition(b"\r\n\r\n")[2])
+        for fact in shopapi.facts_from(request.partition(b"\r\n\r\n")[2]).facts
     ]
     assert sent == [fact.id for fact in facts]
     assert len(end.requests) == 3

@@ -388,7 +388,7 @@ bodies = st.dictionaries(
 )
 def test_facts_come_back_as_they_were(facts: list[Fact]) -> None:
     raw = shopapi.facts_message(facts)
-    found = shopapi.facts_from(raw)
+    found = shopapi.facts_from(raw).facts
     assert [(f.id, f.kind, f.subject, f.at, f.seller, f.body) for f in found] == [
         (f.id, str(f.kind), f.subject, f.at, f.seller, dict(f.body)) for f in facts
     ]
@@ -414,7 +414,8 @@ def test_facts_are_exact_and_shallow(body: str, said: str) -> None:
     with pytest.raises(ShopApiError) as caught:
         shopapi.facts_from(_fact(body))
     assert str(caught.value).startswith(said)
-    (kept,) = shopapi.facts_from(_fact('{"a":' + "[" * 11 + "]" * 11 + "}", "kind.of.tomorrow"))
+    raw = _fact('{"a":' + "[" * 11 + "]" * 11 + "}", "kind.of.tomorrow")
+    (kept,) = shopapi.facts_from(raw).facts
     assert kept.kind == "kind.of.tomorrow"
 
 
@@ -520,6 +521,7 @@ READER_OF = {
     "ClaimRequest": shopapi.claim_request_from,
     "ClaimRefused": shopapi.claim_refused_from,
     "Facts": shopapi.facts_from,
+    "Forgotten": shopapi.forgotten_from,
     "Accepted": shopapi.accepted_from,
     "FactRefused": shopapi.fact_refused_from,
     "Sellers": shopapi.sellers_from,

@@ -154,12 +154,20 @@ class FactMessage(Struct, frozen=True):
     body: dict[str, Any] = {}
 
 
-class _Facts(Struct):
-    facts: Annotated[list[FactMessage], Meta(min_length=1, max_length=MOST_FACTS)]
+class FactsRequest(Struct, frozen=True):
+    """after: the id of the fact that the shop took before these, or ""; without facts it is only
+    asked whether it has that one."""
+
+    facts: Annotated[list[FactMessage], Meta(max_length=MOST_FACTS)]
+    after: ShortText = ""
 
 
 class _Accepted(Struct):
     accepted: Annotated[int, Meta(ge=0, le=MOST_FACTS)]
+
+
+class _Forgotten(Struct):
+    newest: ShortText
 
 
 class FactRefusal(Struct, frozen=True):
@@ -169,10 +177,11 @@ class FactRefusal(Struct, frozen=True):
     reason: Text = ""
 
 
-def facts_message(facts: Sequence[Fact]) -> bytes:
-    """At most MOST_FACTS of them."""
+def facts_message(facts: Sequence[Fact], after: str = "") -> bytes:
+    """At most MOST_FACTS of them. after: see FactsRequest."""
     return write_json(
         {
+            **({"after": after} if after else {}),
             "facts": [
                 {
                     "id": fact.id,
@@ -183,16 +192,18 @@ def facts_message(facts: Sequence[Fact]) -> bytes:
                     "body": dict(fact.body),
                 }
                 for fact in facts
-            ]
+            ],
         }
     )
 
 
-def facts_from(raw: bytes) -> tuple[FactMessage, ...]:
-    facts = read_as(_Facts, read_json(raw)).facts
-    for number, fact in enumerate(facts):
+def facts_from(raw: bytes) -> FactsRequest:
+    request = read_as(FactsRequest, read_json(raw))
+    for number, fact in enumerate(request.facts):
         _readable(fact.body, f"facts[{number}].body", DEEPEST_BODY, exact=True)
-    return tuple(facts)
+    if not request.facts and not request.after:
+        raise ShopApiError("facts", "there are none, and nothing is asked")
+    return request
 
 
 def _readable(value: object, where: str, depth: int, *, exact: bool) -> None:
@@ -216,6 +227,11 @@ def accepted_message(count: int) -> bytes:
 def accepted_from(raw: bytes) -> int:
     """How many facts of the request the shop now holds, new and known ones alike."""
     return read_as(_Accepted, read_json(raw)).accepted
+
+
+def forgotten_from(raw: bytes) -> str:
+    """Answer 409: the shop has no fact `after`. The id of the newest that it has, or ""."""
+    return read_as(_Forgotten, read_json(raw)).newest
 
 
 def fact_refused_from(raw: bytes) -> FactRefusal:

@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from appliance.protocols import shopapi
 from appliance.simulators.shop import samples
-from appliance.simulators.shop.store import Granted, ShopStore
+from appliance.simulators.shop.store import Forgotten, Granted, ShopStore
 
 
 def api(store: ShopStore, stop: threading.Event) -> Blueprint:
@@ -71,12 +71,14 @@ def api(store: ShopStore, stop: threading.Event) -> Blueprint:
 
     @blueprint.post("/facts")
     def _facts() -> Response:
-        facts = shopapi.facts_from(request.get_data())
-        refused = store.take_facts(g.kiosk.id, facts)
+        wanted = shopapi.facts_from(request.get_data())
+        refused = store.take_facts(g.kiosk.id, wanted.facts, wanted.after)
+        if isinstance(refused, Forgotten):
+            return _problem(409, "There is no such fact here", newest=refused.newest)
         if refused is not None:
             fact = refused.answer
             return _problem(422, "A fact is refused", refused=fact.refused, reason=fact.reason)
-        return _json(shopapi.accepted_message(len(facts)))
+        return _json(shopapi.accepted_message(len(wanted.facts)))
 
     @blueprint.get("/pickup-points/<path:pickup_point>/sellers")
     def _staff(pickup_point: str) -> Response:

@@ -79,6 +79,13 @@ class Refused:
     order: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """newest: the id of the newest fact of that kiosk that is here, or ""."""
+
+    newest: str
+
+
 def _now() -> datetime:
     return datetime.now(UTC).astimezone()
 
@@ -193,10 +200,20 @@ class ShopStore:
             return Refusal.CHANGED if row["paid"] < row["total"] else Refusal.PAID
         return None
 
-    def take_facts(self, kiosk: str, facts: Sequence[FactMessage]) -> ledger.Refused | None:
-        """Keep them all, each with its effect, once; or none, and say which one is refused."""
+    def take_facts(
+        self, kiosk: str, facts: Sequence[FactMessage], after: str = ""
+    ) -> ledger.Refused | Forgotten | None:
+        """Keep them all, each with its effect, once; or none, and say which one is refused, or
+        that there is no fact `after` here."""
         try:
             with self._write():
+                if after and not self._one(
+                    "SELECT 1 FROM facts WHERE id = ? AND kiosk = ?", after, kiosk
+                ):
+                    newest = self._one(
+                        "SELECT id FROM facts WHERE kiosk = ? ORDER BY seq DESC LIMIT 1", kiosk
+                    )
+                    return Forgotten("" if newest is None else str(newest["id"]))
                 for fact in facts:
                     self._take(kiosk, fact)
         except ledger.Refused as refused:
