@@ -113,7 +113,7 @@ class Books:
             raise Violation(f"{kiosk} has said that order {order} is paid; it is taken back")
 
     def accepted(self, kiosk: str) -> None:
-        """The till has acknowledged an approval: from here on the terminal will not take it back."""
+        """The till has acknowledged an approval: the terminal will not take it back any more."""
         payment = self.charging[kiosk]
         if not {Kind.ANSWERED, *TAKEN} & set(self.kinds_of[payment]):
             raise Violation(f"{kiosk} acknowledges an approval that it has not on disk")
@@ -151,9 +151,9 @@ class Books:
 
     # --- in the evening -------------------------------------------------------------------------
 
-    def evening(self, payments: Sequence[dict[str, Any]], refused: set[str]) -> None:
-        """When everything has come to rest. payments: the shop's book. refused: facts that the
-        shop does not take, which stand in attention."""
+    def evening(self, payments: Sequence[dict[str, Any]]) -> None:
+        """When everything has come to rest. payments: the shop's book."""
+        refused = self._refused()
         reported = {row["id"]: row for row in payments if row["how"] != "online"}
         for payment, row in sorted(reported.items()):
             is_decided = self.decided.get(payment) is Kind.DECIDED_PAID
@@ -162,15 +162,23 @@ class Books:
         for order, held in sorted(self.held.items()):
             for payment in sorted(held):
                 booking = self.bookings[payment]
-                row = reported.get(payment)
-                if row is None and self.decided.get(payment) is not Kind.DECIDED_NOT_PAID:
+                said = reported.get(payment)
+                is_decided = self.decided.get(payment) is Kind.DECIDED_NOT_PAID
+                if said is None and not is_decided and payment not in refused:
                     raise Violation(
                         f"the bank took {booking.amount} for {order}: no one told the shop"
                     )
-                if row is not None and row["amount"] != booking.amount:
-                    raise Violation(f"the shop books {row['amount']} for {order}: {booking.amount}")
+                if said is not None and said["amount"] != booking.amount:
+                    amounts = f"{said['amount']}, not {booking.amount}"
+                    raise Violation(f"the shop books another amount for {order}: {amounts}")
         for kiosk, facts in sorted(self.facts.items()):
             self._receipts(kiosk, facts)
+
+    def _refused(self) -> set[str]:
+        """Payments that the shop does not want to hear of: a person has been told."""
+        every = [fact for facts in self.facts.values() for fact in facts]
+        refused = {fact.body["fact"] for fact in every if fact.kind is Kind.FACT_REFUSED}
+        return {str(fact.body.get("payment")) for fact in every if fact.id in refused}
 
     def _receipts(self, kiosk: str, facts: Sequence[Fact]) -> None:
         printed = {fact.subject for fact in facts if fact.kind in (Kind.PRINTED, Kind.PRINT_WAIVED)}

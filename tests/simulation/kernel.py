@@ -1,4 +1,4 @@
-"""One thread that plays many, on time of its own: the order of all that happens follows from a seed.
+"""One thread that plays many, on time of its own: the order of what happens follows from a seed.
 
 A task is a greenlet: real, unchanged code that runs until it waits. Who waits goes back to the
 kernel, which lets time pass to whatever comes next. Every wake-up takes a little while, by lot, so
@@ -59,7 +59,7 @@ class Task:
             self._run()
         except Killed:
             pass
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - the kernel raises it again
             self.error = error
         finally:
             self.is_over = True
@@ -185,7 +185,9 @@ class Kernel:
         machine.tasks.clear()
 
     def _end(self, task: Task) -> None:
-        if task.is_over:
+        if not task.greenlet:  # it has not begun, or is over
+            task.is_over = True
+            self._alive.pop(task, None)
             return
         self.current = task
         try:

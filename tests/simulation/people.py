@@ -164,10 +164,10 @@ class Seller:
             return
         if body.receipt in (Receipt.QUEUED, Receipt.PRINTING) and self._dice.random() < 0.8:
             return  # it is about to come
-        if visit is not None and Quirk.REPRINT in visit.quirks and body.may_reprint:
-            if self._dice.random() < 0.5:
-                self.press(screen, Action.REPRINT)
-                return
+        is_wanted = visit is not None and Quirk.REPRINT in visit.quirks and body.may_reprint
+        if is_wanted and self._dice.random() < 0.5:
+            self.press(screen, Action.REPRINT)
+            return
         twice = visit is not None and Quirk.TAPPED_TWICE in visit.quirks
         if self.press(screen, Action.CONFIRM, twice=twice):
             after = self.look()

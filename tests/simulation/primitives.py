@@ -197,40 +197,26 @@ class Thread:
 
 
 class Threading:
-    """In place of the module `threading`. machine: whose threads begin here, if anybody's."""
+    """In place of the module `threading`. A thread is of the machine that starts it."""
 
     TIMEOUT_MAX: Final = 1e9
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
-        self.machine: Machine | None = None
-        kernel_, outer = kernel, self
 
         class _Thread(Thread):
             def start(self) -> None:
-                current = kernel_.current
-                machine = current.machine if current is not None else outer.machine
-                self.begin(kernel_, machine)
+                current = kernel.current
+                self.begin(kernel, current.machine if current is not None else None)
 
+        # The standard library's names, bound to this kernel.
         self.Thread = _Thread
-
-    def Lock(self) -> Lock:
-        return Lock(self.kernel)
-
-    def RLock(self) -> Lock:
-        return Lock(self.kernel, is_reentrant=True)
-
-    def Condition(self, lock: Any = None) -> Any:
-        return Condition(self.kernel, lock)
-
-    def Event(self) -> Event:
-        return Event(self.kernel)
-
-    def BoundedSemaphore(self, value: int = 1) -> Semaphore:
-        return Semaphore(self.kernel, value)
-
-    def current_thread(self) -> Any:
-        return self.kernel.current
+        self.Lock = lambda: Lock(kernel)
+        self.RLock = lambda: Lock(kernel, is_reentrant=True)
+        self.Condition = lambda lock=None: Condition(kernel, lock)
+        self.Event = lambda: Event(kernel)
+        self.BoundedSemaphore = lambda value=1: Semaphore(kernel, value)
+        self.current_thread = lambda: kernel.current
 
 
 class Time:

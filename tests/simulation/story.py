@@ -1,4 +1,4 @@
-"""A run told in plain sentences, one a line, and what is left of it when it is a counter-example."""
+"""A run told in plain sentences, one a line, and cut down to a counter-example when it is one."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ def tell(lines: Iterable[Line]) -> list[str]:
 
 def _when(at_s: float) -> str:
     day, second = divmod(at_s, DAY_S)
-    begin = FIRST_DAY.hour * 3600 + second
-    return f"day {int(day) + 1} {int(begin // 3600):02d}:{int(begin % 3600 // 60):02d}:{begin % 60:06.3f}"
+    minutes, seconds = divmod(FIRST_DAY.hour * 3600 + second, 60)
+    return f"day {int(day) + 1} {int(minutes // 60):02d}:{int(minutes % 60):02d}:{seconds:06.3f}"
 
 
 def shorten(run: Run, most: int = SHRINKS_MOST) -> Run:
@@ -108,7 +108,7 @@ def _again(run: Run, events: Sequence[Event]) -> Run | None:
 
 
 def gist(run: Run) -> list[str]:
-    """The story's lines that have to do with how it ends: its kiosks, its orders, and all trouble."""
+    """The lines that have to do with how it ends: its kiosks and orders, and all trouble."""
     names = set(re.findall(r"(?:mitte|hafen)-\d", run.broken))
     orders = set(re.findall(r"ord-\d+", run.broken))
     for _, who, what in run.story:

@@ -42,6 +42,7 @@ from tests.simulation.plan import DAY_S, OPEN_S, Plan, Trouble, Visit
 from tests.simulation.primitives import Threading
 from tests.simulation.troubles import Troubles
 from tests.simulation.wires import Wire
+from tests.simulation.words import told
 
 TIDY_S: Final = 3600.0  # an evening: everything works again, and sellers settle what is left
 BASKETS: Final = 6  # few, so that amounts repeat: an older booking of the same is a trap
@@ -150,7 +151,7 @@ class Town:
                 self._printer_wire,
                 self._appended,
                 self._logged,
-            )  # fmt: skip
+            )
         )
         self.store = ShopStore(
             ":memory:", "EUR", 1, self.kernel.monotonic, lambda: self.true_time()
@@ -276,13 +277,7 @@ class Town:
         return ""
 
     def _check_evening(self) -> None:
-        refused = {
-            str(fact.body["fact"])
-            for facts in self.books.facts.values()
-            for fact in facts
-            if fact.kind == "shop.fact_refused"
-        }
-        self.books.evening(self.store.rows("payments", "rowid"), refused)
+        self.books.evening(self.store.rows("payments", "rowid"))
         for row in self.store.rows("facts", "seq"):
             if row["applied"] != 1:
                 raise Violation(f"the shop applied a fact {row['applied']} times")
@@ -367,8 +362,7 @@ class Town:
             return
         name = task.machine.name
         for fact in facts:
-            about = fact.body.get("order", "")
-            self.tell(name, f"writes {fact.kind} {about}")
+            self.tell(name, told(fact))
         self.books.appended(name, facts)
 
     def _printer_wire(self) -> Wire:

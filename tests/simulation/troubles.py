@@ -255,7 +255,7 @@ def _weather(fault: Fault, dice: random.Random) -> Weather:
 def _noise(
     dice: random.Random, *, is_network: bool
 ) -> Callable[[str, bytes], list[tuple[float, bytes]]]:
-    """A serial line loses, repeats and breaks bytes; a network's bytes are whole, or do not come."""
+    """A serial line loses, repeats and breaks bytes; those of a network are whole, and late."""
 
     def mangle(sender: str, data: bytes) -> list[tuple[float, bytes]]:
         if is_network or dice.random() < 0.6:
