@@ -6,6 +6,9 @@ bit that turns in the middle ends the log there as well, and what comes behind i
 payment, perhaps) is gone without a word. The two can be told apart: with `synchronous=FULL` each
 transaction is on the disk before the next one begins, so behind a torn one there is none.
 
+A disk writes whole sectors, in any order. A torn frame's head may lie in two of them, and then the
+one that was not written still says whether some older frame there was a commit.
+
 Source: SQLite's file format, section 4, "The Write-Ahead Log" (sqlite.org/fileformat2.html).
 """
 
@@ -20,6 +23,8 @@ from typing import Final
 _HEADER: Final = struct.Struct(">IIIIIIII")  # magic, version, page size, count, salts, checksums
 _FRAME: Final = struct.Struct(">IIIIII")  # page, pages after a commit or 0, salts, checksums
 _MAGIC: Final = 0x377F0682  # the last bit: the checksums' words are big-endian
+_SALTS_AT: Final = 8  # in a frame: what stands before says whether it is a commit
+_SECTOR: Final = 512  # a disk's smallest, and no other one has a border elsewhere
 _MASK: Final = 0xFFFFFFFF
 
 
@@ -27,7 +32,7 @@ _MASK: Final = 0xFFFFFFFF
 class _Frame:
     is_whole: bool  # its checksum, which goes on from the frames before, is right
     is_current: bool  # it is of this log, and not left over from an earlier one
-    is_commit: bool
+    is_commit: bool  # surely so
 
 
 def flaw(log: Path) -> str:
@@ -57,17 +62,23 @@ def _frames(
     content: bytes, size_bytes: int, order: str, checksum: tuple[int, ...]
 ) -> Iterator[_Frame]:
     salts = _HEADER.unpack_from(content)[4:6]
-    is_whole = True
+    is_whole, stated = True, checksum
     for at in range(
         _HEADER.size, len(content) - _FRAME.size - size_bytes + 1, _FRAME.size + size_bytes
     ):
         _, pages, *rest = _FRAME.unpack_from(content, at)
         is_current = tuple(rest[:2]) == salts
+        body = (
+            content[at : at + _SALTS_AT] + content[at + _FRAME.size : at + _FRAME.size + size_bytes]
+        )
         if is_whole:
-            body = content[at : at + 8] + content[at + _FRAME.size : at + _FRAME.size + size_bytes]
             checksum = _checksum(order, body, checksum)
             is_whole = is_current and checksum == tuple(rest[2:])
-        yield _Frame(is_whole, is_current, bool(pages))
+        is_commit = bool(pages)
+        if is_commit and not is_whole and (at + _SALTS_AT) % _SECTOR == 0:
+            is_commit = _checksum(order, body, stated) == tuple(rest[2:])
+        stated = tuple(rest[2:])
+        yield _Frame(is_whole, is_current, is_commit)
 
 
 def _checksum(order: str, data: bytes, start: tuple[int, ...]) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from appliance.counter import journal_log
 from appliance.counter.journal import Journal, open_or_set_aside
 from appliance.counter.migrations import PAGE_SIZE_BYTES
+from appliance.domain.facts import Draft, Kind
 from tests.counter.journals import FILLED_AT_ONCE, at_now, fill, read, scratch
 
 HEADER, FRAME = 32, 24 + PAGE_SIZE_BYTES
@@ -111,3 +112,41 @@ def test_what_an_earlier_log_left_behind_is_no_damage(path: Path) -> None:
     assert log_of(path).stat().st_size == longest
     assert journal_log.flaw(log_of(path)) == ""
     book.close()
+
+
+def test_an_older_commit_under_half_a_frame_is_no_damage(path: Path) -> None:
+    """The head of a torn frame may lie in two sectors: of the one that the disk did not write,
+    the commit of an older log can still be read."""
+    split = next(at for at in range(HEADER, 1 << 20, FRAME) if (at + 8) % 512 == 0)
+    book = Journal(path, at_now)
+    for _ in range(100):
+        book.probe()  # a transaction of one frame
+    book._db.execute("PRAGMA wal_checkpoint(RESTART)")
+    fill(book, 1)
+    torn = bytearray(log_of(path).read_bytes())
+    book.append([Draft(Kind.OPENED, "H-long", {"pad": "x" * 80_000})])
+    whole = log_of(path).read_bytes()
+    copies = path.with_name("cut.sqlite3")
+    shutil.copy(path, copies)
+    book.close()
+    torn[split + 8 :] = whole[split + 8 :]
+    log_of(copies).write_bytes(torn)
+    assert journal_log.flaw(log_of(copies)) == ""
+    book, aside = open_or_set_aside(copies, at_now)
+    assert (book.last, aside) == (FILLED_AT_ONCE, None)
+    book.close()
+
+
+def test_damage_right_before_a_commit_in_two_sectors_is_seen(path: Path) -> None:
+    """Such a commit is believed where its checksum follows from what the frame before states."""
+    split = next(at for at in range(HEADER, 1 << 20, FRAME) if (at + 8) % 512 == 0)
+    book = Journal(path, at_now)
+    while log_of(path).stat().st_size < split + FRAME:
+        book.probe()
+    book.append([Draft(Kind.OPENED, "H-last", {})])
+    copies = path.with_name("cut.sqlite3")
+    for suffix in ("", "-wal"):
+        shutil.copy(path.with_name(path.name + suffix), copies.with_name(copies.name + suffix))
+    book.close()
+    flip(log_of(copies), split - 100)
+    assert "damaged at frame" in journal_log.flaw(log_of(copies))
