@@ -124,7 +124,8 @@ def put_aside(path: Path, now: str) -> Path:
         for suffix in _PARTS:
             if (part := _part(path, suffix)).exists():
                 os.replace(part, _part(aside, suffix))
-        _sync_folder(path.parent)
+                # One by one: a disk may keep two moves in another order.
+                _sync_folder(path.parent)
     return aside
 
 

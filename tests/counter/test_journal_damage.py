@@ -342,6 +342,27 @@ def test_a_stop_between_the_file_and_its_log_makes_no_older_journal(
     assert all(content in kept for content in before.values())
 
 
+def test_the_log_moves_only_once_the_files_move_is_on_the_disk(
+    cut_off: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file system may keep two moves in another order, and a power cut then leaves one."""
+    did: list[str] = []
+    replace, sync = os.replace, journal_file._sync_folder
+
+    def moving(source: Path, target: Path) -> None:
+        did.append(source.name)
+        replace(source, target)
+
+    def syncing(folder: Path) -> None:
+        did.append("synced")
+        sync(folder)
+
+    monkeypatch.setattr(os, "replace", moving)
+    monkeypatch.setattr(journal_file, "_sync_folder", syncing)
+    journal_file.put_aside(cut_off, NOW)
+    assert did[:4] == [cut_off.name, "synced", f"{cut_off.name}-wal", "synced"]
+
+
 def closed_again(path: Path) -> Path:
     Journal(path, at_now).close()
     return path
