@@ -10,7 +10,7 @@ import errno
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -80,12 +80,14 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
 
 
 def is_there(path: Path) -> bool:
-    """False when a journal is to be begun. Raises JournalDamaged for remains of one."""
-    if path.exists():
+    """False when a journal is to be begun. Raises JournalDamaged for remains of one, and OSError
+    where the disk cannot tell: `Path.exists` says no then, from Python 3.14 on."""
+    with suppress(FileNotFoundError):
         if path.stat().st_size == 0:
             raise JournalDamaged("the file is empty")
         return True
-    if _part(path, "-wal").exists():
+    with suppress(FileNotFoundError):
+        _part(path, "-wal").stat()
         raise JournalDamaged("the log is there, the file is not")
     return False
 

@@ -363,6 +363,27 @@ def test_the_log_moves_only_once_the_files_move_is_on_the_disk(
     assert did[:4] == [cut_off.name, "synced", f"{cut_off.name}-wal", "synced"]
 
 
+@pytest.mark.parametrize("part", ["", "-wal"])
+def test_a_disk_that_cannot_tell_is_no_empty_one(
+    cut_off: Path, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a new journal would take the place of one that is there."""
+    if part:
+        cut_off.unlink()
+    before, stat = parts(cut_off), Path.stat
+
+    def failing(self: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if self.name == cut_off.name + part:
+            raise OSError(errno.EIO, "cannot tell")
+        return stat(self, follow_symlinks=follow_symlinks)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "stat", failing)
+        with pytest.raises(JournalTrouble, match="cannot tell"):
+            open_or_set_aside(cut_off, at_now)
+    assert parts(cut_off) == before
+
+
 def closed_again(path: Path) -> Path:
     Journal(path, at_now).close()
     return path
