@@ -237,6 +237,15 @@ install_chromium() {
     printf '%s' "$path" >"$venv/chromium"
 }
 
+# The power cuts' file system. Without it those tests are left out, and say so; this never fails.
+install_fuse() {
+    if [ -e "$stamps/fuse" ] || [ ! -e /dev/fuse ] || command -v fusermount3 >/dev/null; then return 0; fi
+    if ! apt_install may-ask fuse3; then
+        say "the tests with power cuts need fuse3 and are left out. Cure: sudo apt-get install fuse3"
+    fi
+    touch "$stamps/fuse"
+}
+
 install_shellcheck() {
     if [ -x "$venv/bin/shellcheck" ] || command -v shellcheck >/dev/null; then return 0; fi
     apt_install may-ask shellcheck || die "the checks need shellcheck. Cure: sudo apt-get install shellcheck"
@@ -266,5 +275,6 @@ case $1 in
         install_lock dev
         install_fonts may-ask
         install_chromium
+        install_fuse
         ;;
 esac
