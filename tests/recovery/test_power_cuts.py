@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.recovery import power_cuts
+from tests.recovery import kills, power_cuts
 from tests.recovery.journal_writer import Weakened
 from tests.recovery.power_cuts import search
 from tests.recovery.weak_mount import DEVICE, missing
@@ -31,6 +31,12 @@ def test_what_was_promised_survives(tmp_path: Path, is_strict: bool) -> None:
     found = search(tmp_path, cuts=CUTS, seed=2026, is_strict=is_strict)
     assert found.stories == []
     assert found.figures["commits promised"] > 100
+
+
+def test_the_whole_program_goes_on_after_a_power_cut(tmp_path: Path) -> None:
+    found = kills.search(tmp_path, rounds=3, seed=2026, is_disk_weak=True)
+    assert found.stories == []
+    assert found.figures["kills"] >= 3
 
 
 @pytest.mark.parametrize("weakened", [Weakened.NO_SYNC, Weakened.NO_FOLDER_SYNC])
