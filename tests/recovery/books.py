@@ -132,14 +132,24 @@ class Books:
         assert all(row["applied"] == 1 for row in reported), "a fact that counted twice"
         self._check_papers(len(held), kinds)
 
-    def _check_papers(self, paid: int, kinds: list[Kind]) -> None:
-        def receipts() -> list[str]:
-            texts = [paper.text() for paper in self._rig.printer.papers[-PAPERS_KEPT:]]
-            return [t for t in texts if f"Order {self.number}" in t and PAID.search(t)]
+    def figures(self) -> dict[str, int]:
+        """What happened on the way."""
+        kinds = self.kinds()
+        return {
+            "handovers": kinds.count(Kind.HANDED_OVER),
+            "in doubt": Kind.DOUBTFUL in kinds,
+            "decided": Kind.DECIDED_PAID in kinds or Kind.DECIDED_NOT_PAID in kinds,
+            "copies": sum(bool(COPY.search(text)) for text in self._receipts()),
+        }
 
+    def _receipts(self) -> list[str]:
+        texts = [paper.text() for paper in self._rig.printer.papers[-PAPERS_KEPT:]]
+        return [t for t in texts if f"Order {self.number}" in t and PAID.search(t)]
+
+    def _check_papers(self, paid: int, kinds: list[Kind]) -> None:
         if paid and Kind.PRINT_WAIVED not in kinds:
-            until(receipts, "a receipt")
-        found = receipts()
+            until(self._receipts, "a receipt")
+        found = self._receipts()
         assert paid or not found, f"a receipt, and no money: {found}"
         originals = [text for text in found if not COPY.search(text)]
         assert len(originals) <= 1, f"two originals: {originals}"

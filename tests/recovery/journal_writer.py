@@ -79,7 +79,7 @@ def live(folder: Path, seed: int, weakened: str) -> None:
             case 2:
                 book.probe()
             case 3:
-                assert [fact for fact in reader.newest(3) if fact.kind not in KINDS] == []
+                assert len(reader.newest(3)) == min(3, len(reader.facts(book.last - 3)))
             case _:
                 tell("facts", *append(book, dice, number, largest))
 

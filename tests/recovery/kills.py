@@ -18,7 +18,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from tests.recovery.books import Books
 from tests.recovery.nursery import ForkedKiosk, Nursery
@@ -26,7 +26,12 @@ from tests.recovery.people import Gone, People
 from tests.recovery.weak_mount import WeakMount
 from tests.rig import Rig, until
 
-ROUNDS_OF_A_TOWN: Final = 100
+ROUNDS_OF_A_TOWN: Final = 25
+COMMITS: Final = ("auto-reverse", "keep")
+REVERSALS: Final = ("declined", "reversal", "nothing")
+ENDS: Final = ("completion", "abort")
+NEW: Final = {"receipt_no": 0, "trace_no": 0}
+"""Of a new terminal nobody can tell all: a person has to decide."""
 KILLS_MOST: Final = 4
 WINDOW_S: Final = 1.0
 """A start and a handover take about so long. Where both end earlier, the kill comes at once."""
@@ -34,14 +39,11 @@ T3_S: Final = 0.5
 """How long the terminal waits for an answer of the dead. The standard's 5 s ask nothing more."""
 WRITES_MOST: Final = 24
 WATCH_S: Final = 0.0003
+EARLY: Final = 0.25
 FIGURES: Final = (
-    "rounds",
-    "handovers",
-    "kills",
-    "kills at a write",
-    "kills at start",
-    "violations",
-)
+    "rounds", "kills", "kills at a write", "kills at start", "handovers", "in doubt", "decided",
+    "copies", "violations",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +54,13 @@ class Moment:
     writes: int = 0
 
     @classmethod
-    def any(cls, dice: random.Random) -> Moment:
+    def any(cls, dice: random.Random, *, is_early: bool) -> Moment:
+        """is_early: while it starts and recovers, rather."""
+        share = EARLY if is_early and dice.random() < 0.7 else 1.0
         if dice.random() < 0.4:
-            return cls(dice.random() * WINDOW_S)
-        return cls(dice.choice((0.0, 0.001, 0.01)) * dice.random(), dice.randint(1, WRITES_MOST))
+            return cls(dice.random() * WINDOW_S * share)
+        most = round(WRITES_MOST * share)
+        return cls(dice.choice((0.0, 0.001, 0.01)) * dice.random(), dice.randint(1, most))
 
 
 class Killer:
@@ -107,9 +112,12 @@ class Town:
     of which a cut leaves what a power cut would (weak_disk.py); else a cut is a kill."""
 
     def __init__(self, folder: Path, dice: random.Random, *, is_disk_weak: bool = False) -> None:
-        # What the terminal does with a booking that nobody acknowledged: either kind is sold.
-        commit = dice.choice(("auto-reverse", "keep"))
-        self.rig = Rig(folder, customer_s=1.0, commit=commit)
+        # What a terminal does with a booking that nobody acknowledged, and remembers of it.
+        used: dict[str, Any] = dice.choice(({}, {}, {}, NEW))
+        self.rig = Rig(
+            folder, counter="unknown_ask_s = 30", customer_s=1.0, commit=dice.choice(COMMITS),
+            after_reversal=dice.choice(REVERSALS), decline_ends=dice.choice(ENDS), **used,
+        )  # fmt: skip
         self.rig.terminal.t3_s = T3_S
         self._nursery = Nursery()
         self.kiosk = ForkedKiosk(self.rig, self._nursery)
@@ -152,19 +160,16 @@ class Town:
                 self._disk.restart(self._disk.crash(self._dice))
 
 
-def _alive(group: int) -> list[str]:
-    """The processes of this group that still run. One that only waits to be counted does not."""
-    found = []
-    for entry in os.listdir("/proc"):
+def _alive(group: int) -> bool:
+    """Whether any process of the group still runs, and holds the lock on the data."""
+    for entry in filter(str.isdigit, os.listdir("/proc")):
         with suppress(OSError):
-            if entry.isdigit():
-                # pid (name) state parent group
-                state, _, of = (
-                    Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()[:3]
-                )
-                if int(of) == group and state != "Z":
-                    found.append(entry)
-    return found
+            # After the name in brackets: state, parent, group ... and how many threads.
+            values = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()
+            # A zombie is done, but not while other threads of it are dying.
+            if int(values[2]) == group and (values[0] != "Z" or int(values[17]) > 1):
+                return True
+    return False
 
 
 @dataclass(slots=True)
@@ -184,8 +189,8 @@ def play(town: Town, dice: random.Random, figures: Counter[str]) -> None:
     books = Books(town.rig, number, town.place, town.reading)
     people = People(town.rig, town.kiosk, books, dice)
     try:
-        for _ in range(dice.randint(1, KILLS_MOST)):
-            moment = Moment.any(dice)
+        for kill in range(dice.randint(1, KILLS_MOST)):
+            moment = Moment.any(dice, is_early=kill > 0)
             with Killer(town.log, moment, town.cut) as killer, suppress(Gone):
                 people.serve(killer.has_begun)
             figures["kills"] += 1
@@ -202,7 +207,7 @@ def play(town: Town, dice: random.Random, figures: Counter[str]) -> None:
     except Exception as error:
         raise Broken(f"{traceback.format_exc(limit=-1)}{books.story()}") from error
     town.place = max(books.seen, default=town.place)
-    figures["handovers"] += len(books.held())
+    figures.update(books.figures())
 
 
 def search(folder: Path, *, rounds: int, seed: int, is_disk_weak: bool = False) -> Found:
