@@ -209,7 +209,8 @@ class Machine:
 
     def step(self, until: float) -> None:
         """Wait for something to happen, at the longest until then, and read it in."""
-        due = min(until, self._link.deadline() or until, self.clock() + self.step_s)
+        deadline = None if self.is_silent else self._link.deadline()
+        due = min(until, deadline or until, self.clock() + self.step_s)
         self._wait_once(max(0.0, due - self.clock()))
         if not self.powered:
             raise PowerLost

@@ -165,7 +165,8 @@ class Kernel:
             self._second, self._in_second = int(self.now), 0
         self._in_second += 1
         if self._in_second > SPIN_MOST:
-            raise Spinning(f"{task.name} spins")
+            who = task.machine.name if task.machine is not None else "the world"
+            raise Spinning(f"{task.name} of {who} spins")
         self.current = task
         try:
             task.greenlet.switch()
