@@ -231,6 +231,31 @@ def _with(**changes: Any) -> dict[str, Any]:
     return deepcopy(FULL) | changes
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"\\ud800accepted": 1, "accepted": 1}',
+        '{"error": "cha\\ud800nged", "refused": "x", "\\udfff": 0}',
+        '{"salt": "salt-salt", "iterations": 1, "sellers": [{"\\ud800": 1}]}',
+    ],
+)
+def test_half_a_character_is_refused_like_any_nonsense(body: str) -> None:
+    for read in (
+        shopapi.accepted_from, shopapi.claim_refused_from, shopapi.fact_refused_from,
+        shopapi.sellers_from, shopapi.claim_request_from, shopapi.orders_from,
+    ):  # fmt: skip
+        with pytest.raises(ShopApiError):
+            read(body.encode())
+    assert shopapi.problem_text(body.encode()) == ""
+
+
+def test_half_a_character_spoils_its_own_order_only() -> None:
+    odd = _with(number="2", id="ord-2") | {"\ud800": 1}
+    found = shopapi.orders_from(shopapi.orders_message([FULL, odd]))
+    assert [order.id for order in found.orders] == ["ord-1"]
+    assert found.malformed == {"2": "got half a character (a lone surrogate)"}
+
+
 def test_a_malformed_order_does_not_spoil_the_rest() -> None:
     no_total = _with(number="2", id="ord-2")
     del no_total["total"]

@@ -117,6 +117,8 @@ def read_as(kind: type[T], value: object, where: str = "") -> T:
         if missing := _MISSING.match(what):
             raise ShopApiError(_join(path, "." + missing[1]), "missing") from None
         raise ShopApiError(path, what.replace("`", "").replace("Expected", "expected")) from None
+    except UnicodeEncodeError:  # in the name of a member, or where one of a few words must stand
+        raise ShopApiError(where, "got half a character (a lone surrogate)") from None
 
 
 def _join(where: str, path: str) -> str:
