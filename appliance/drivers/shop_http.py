@@ -72,7 +72,7 @@ class Answer:
         return stated.partition(";")[0].strip().lower()
 
     def nonsense(self, why: str) -> ShopTrouble:
-        kind = self.media_type[:60] or "no content type"
+        kind = _printable(self.media_type[:60]) or "no content type"
         return ShopTrouble(Code.SHOP_NONSENSE, f"HTTP {self.status}, {kind}: {why}")
 
 
@@ -366,8 +366,8 @@ def _refuse(answer: Answer) -> None:
     if 300 <= status < 400 and status != 304:
         # The token goes to the configured address and nowhere else.
         place = answer.headers.get("location", "")
-        clean = "".join(c if c.isprintable() else "?" for c in place[:200])
-        raise ShopTrouble(Code.SHOP_MOVED, f"HTTP {status} to {clean or 'nowhere'}")
+        where = _printable(place[:200]) or "nowhere"
+        raise ShopTrouble(Code.SHOP_MOVED, f"HTTP {status} to {where}")
 
 
 def _retry_after(headers: httpx.Headers) -> float | None:
@@ -379,4 +379,8 @@ def _retry_after(headers: httpx.Headers) -> float | None:
 
 
 def _words(error: Exception) -> str:
-    return "".join(c if c.isprintable() else "?" for c in str(error)[:200])
+    return _printable(str(error)[:200])
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text)

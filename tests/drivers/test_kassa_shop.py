@@ -194,6 +194,14 @@ def test_each_kind_of_nonsense_has_its_code(
 
 
 @every_call
+def test_what_the_shop_says_is_fit_for_a_log(far: Any, call: Callable[[Shop], object]) -> None:
+    _, shop = far(reply(b"", status="200 OK", kind="a/b\x9b2J\xad"))
+    said = trouble(call, shop)
+    assert said.code is Code.SHOP_NONSENSE
+    assert said.detail.isprintable()
+
+
+@every_call
 @pytest.mark.parametrize(
     ("stated", "expected"),
     [("7", 7.0), ("0", 0.0), ("999999999", 3600.0), ("-1", None),
