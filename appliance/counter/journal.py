@@ -379,6 +379,8 @@ def _fact(journal: str, row: Row) -> Fact:
         ) from None
     try:
         values = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise JournalDamaged(f"fact {seq}: {error}") from error
+    if not isinstance(values, dict):
+        raise JournalDamaged(f"fact {seq}: its body is no object")
     return Fact(_fact_id(journal, seq, bytes(digest)), known, subject, at, seller, values)

@@ -416,11 +416,12 @@ def test_a_reader_of_no_journal_says_so(path: Path, closed: Path) -> None:
         Reader(path)
 
 
-def test_a_body_that_is_no_json_is_damage_when_it_is_read(closed: Path) -> None:
+@pytest.mark.parametrize("body", ['{"order"', "[1]", "null", "[" * 100_000])
+def test_a_body_that_is_no_json_object_is_damage_when_it_is_read(closed: Path, body: str) -> None:
     raw(
         closed,
         "DROP INDEX fact_settled",
-        "UPDATE fact SET body = '{\"order\"' WHERE seq = 2",
+        f"UPDATE fact SET body = '{body}' WHERE seq = 2",
         without_triggers=True,
     )
     reader = Reader(closed)
