@@ -25,6 +25,7 @@ _FRAME: Final = struct.Struct(">IIIIII")  # page, pages after a commit or 0, sal
 _MAGIC: Final = 0x377F0682  # the last bit: the checksums' words are big-endian
 _SALTS_AT: Final = 8  # in a frame: what stands before says whether it is a commit
 _SECTOR: Final = 512  # a disk's smallest, and no other one has a border elsewhere
+_PAGE_SIZES: Final = frozenset(1 << power for power in range(9, 17))
 _MASK: Final = 0xFFFFFFFF
 
 
@@ -48,6 +49,8 @@ def flaw(log: Path) -> str:
     stated = _HEADER.unpack_from(content)[-2:]
     if magic & ~1 != _MAGIC or _checksum(order, content[:24], (0, 0)) != stated:
         return "the log's header is damaged"
+    if size_bytes not in _PAGE_SIZES:
+        return f"the log has pages of {size_bytes} bytes"
     frames = list(_frames(content, size_bytes, order, stated))
     torn = next((at for at, frame in enumerate(frames) if not frame.is_whole), len(frames))
     rest = [at for at in range(torn, len(frames)) if frames[at].is_current]

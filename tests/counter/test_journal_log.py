@@ -102,6 +102,20 @@ def test_a_damaged_header_would_hide_the_whole_log(path: Path, at: int) -> None:
     assert journal_log.flaw(log_of(path)) == "the log's header is damaged"
 
 
+@pytest.mark.parametrize("size_bytes", [0, 1, 500, 516, 1 << 31])
+def test_a_header_with_its_right_checksum_may_still_be_impossible(
+    path: Path, size_bytes: int
+) -> None:
+    cut_off(path)
+    content = bytearray(log_of(path).read_bytes())
+    content[8:12] = size_bytes.to_bytes(4, "big")
+    order = ">" if content[3] & 1 else "<"
+    checksum = journal_log._checksum(order, bytes(content[:24]), (0, 0))
+    content[24:32] = b"".join(word.to_bytes(4, "big") for word in checksum)
+    log_of(path).write_bytes(content)
+    assert journal_log.flaw(log_of(path)) == f"the log has pages of {size_bytes} bytes"
+
+
 def test_what_an_earlier_log_left_behind_is_no_damage(path: Path) -> None:
     """SQLite writes over its log from the start; older frames stay behind the new ones."""
     book = Journal(path, at_now)
