@@ -44,7 +44,8 @@ def create_app(
     @app.after_request
     def keep_assets(response: Response) -> Response:
         # The address of an asset changes with its content, so this one never does.
-        if request.endpoint == "static" and request.args.get("v") == version:
+        # As it was sent: reading it as text would fail where it is none.
+        if request.endpoint == "static" and request.query_string == b"v=" + version.encode():
             response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
         return response
 

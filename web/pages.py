@@ -126,7 +126,10 @@ def plain_error(status: int, name: str) -> Response:
 def _fields() -> dict[str, object]:
     """The fields of the request, sent as JSON or as a form. Aborts with 400 for anything else."""
     if request.is_json:
-        body = request.get_json()
+        try:
+            body = request.get_json()
+        except RecursionError:
+            abort(400, "nested too deeply")
         if not isinstance(body, dict):
             abort(400, "an object is expected")
         return body

@@ -370,11 +370,16 @@ def test_what_is_no_command_is_refused(
     assert counter.commands == []
 
 
-@pytest.mark.parametrize("body", ["[]", "7", "{", '"x"', "null"])
+@pytest.mark.parametrize("body", ["[]", "7", "{", '"x"', "null", "[" * 4000, '{"id":' * 600])
 def test_a_body_that_is_no_object_is_refused(client: FlaskClient, body: str) -> None:
     headers = OURS | {"Content-Type": "application/json"}
     for path in ("/command", "/heartbeat", "/language"):
         assert client.post(path, data=body, headers=headers).status_code == 400
+
+
+def test_a_query_that_is_no_text_is_ignored(client: FlaskClient) -> None:
+    for path in ("/", "/screen", "/static/kiosk.css"):
+        assert client.get(path, query_string="v=\x8a", buffered=True).status_code == 200
 
 
 def test_the_heartbeat_names_a_page(counter: FakeCounter, client: FlaskClient) -> None:
