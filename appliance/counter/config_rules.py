@@ -5,7 +5,6 @@ A rule raises Wrong with what is wrong and with the cure. It knows neither file 
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
@@ -71,6 +70,9 @@ def near(word: str, words: Iterable[str]) -> str:
     return next(iter(get_close_matches(word, list(words), n=1, cutoff=0.7)), "")
 
 
+_LARGEST_SHOWN: Final = 10**50
+
+
 def shown(value: object) -> str:
     """A value as TOML writes it, cut short."""
     if isinstance(value, bool):
@@ -78,6 +80,8 @@ def shown(value: object) -> str:
     if isinstance(value, str):
         text = f'"{value}"'
         return text if len(text) <= 60 else f'{text[:56]}…"'
+    if isinstance(value, int) and abs(value) > _LARGEST_SHOWN:
+        return "the number"  # Python refuses to write one of thousands of digits
     return str(value)[:60]
 
 
@@ -137,7 +141,7 @@ def seconds(low: float, high: float) -> Rule:
     def rule(value: object) -> float:
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise _mistyped(value, "a number", f"write seconds from {low:g} to {high:g}, no quotes")
-        if not math.isfinite(value) or not low <= value <= high:
+        if not low <= value <= high:  # nor is it in there when it is no number (nan)
             raise Wrong(f"{shown(value)} is out of range; use {low:g} to {high:g} seconds")
         return float(value)
 

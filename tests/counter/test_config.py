@@ -264,7 +264,8 @@ ANY_VALUE = st.sampled_from(
     [
         "0", "-1", "1", "600", "1e400", "nan", "true", '""', '"x"', '"/x"', '"tcp:a:1"', "[]",
         '"refuse"', '["x"]', "[[1]]", "{a = 1}", "2024-01-01", "12:00:00", '"évdev:/x"',
-        '"serial:/x"', '"\\u0000"', '"allow-below 999999999999"', f'"{"9" * 300}"', "[1, true, {}]",
+        '"serial:/x"', '"\\u0000"', f"0x{'f' * 5000}", f"1{'0' * 400}",
+        '"allow-below 999999999999"', f'"{"9" * 300}"', "[1, true, {}]",
     ]
 )  # fmt: skip
 KEYS = [(section, key) for section in schema.SECTIONS for key in schema.keys(section)]
