@@ -288,6 +288,9 @@ class Interpreter:
         rows = int.from_bytes(command[6:8], "little")
         if command[2:4] not in (b"0\x00", b"00"):
             self.defect(f"not simulated: {command[:4].hex(' ')}")
+        if not width or not rows:
+            self.defect(f"an image of {width * 8} by {rows} dots")
+            return
         if width * 8 > (self.profile.dots + 7) // 8 * 8:
             self.defect(f"an image of {width * 8} dots on {self.profile.dots}")
         packed = tuple(command[8 + at * width : 8 + (at + 1) * width] for at in range(rows))

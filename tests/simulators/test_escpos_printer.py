@@ -115,6 +115,7 @@ def test_symbols_and_images():
         (b"abc\x1dv0\x00\x01\x00\x01\x00\xff", "middle of a line"),
         (b"\x1dv0\x00\xff\x00\x01\x00" + b"\xff" * 255, "dots on 576"),
         (b"\x1dv0\x01\x01\x00\x01\x00\xff", "not simulated"),
+        (b"\x1dv0\x00\x00\x00\xff\xff", "an image of 0 by 65535 dots"),
         (b"\x1dk\x04ABC\x00", "no such barcode"),
         (b"\x1dk\x49\x03ABC", "code set"),
         (b"\x1dk\x49\x03{Ax", "code set"),
