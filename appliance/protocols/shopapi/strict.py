@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Annotated, Any, Final, TypeVar
 
@@ -60,15 +61,17 @@ Lease = Annotated[int, Meta(ge=1, le=LONGEST_LEASE_S)]
 def read_json(raw: bytes) -> Any:
     """The value of strict JSON: UTF-8, no NaN. Raises ShopApiError.
 
-    An object with one name twice and a number of more than 18 digits become values that no field
-    takes: readers differ in what those mean, and with an amount that may be a wrong charge. So
-    one bad order does not spoil the message that it came in.
+    An object with one name twice and a number of more than 18 digits, or so large that Python
+    takes it for infinity, become values that no field takes: readers differ in what those mean,
+    and with an amount that may be a wrong charge. So one bad order does not spoil the message
+    that it came in.
     """
     try:
         return json.loads(
             raw.decode(),
             object_pairs_hook=_object,
             parse_int=_integer,
+            parse_float=_float,
             parse_constant=_refuse_constant,
         )
     except ValueError as error:  # no UTF-8 or no JSON
@@ -82,7 +85,7 @@ class RepeatedName:
 
 
 class HugeNumber:
-    """Stands for an integer of more than 18 digits."""
+    """Stands for an integer of more than 18 digits, and for what is as large as 1e999."""
 
 
 def write_json(value: object) -> bytes:
@@ -97,6 +100,11 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | RepeatedName:
 
 def _integer(digits: str) -> int | HugeNumber:
     return int(digits) if len(digits) <= 19 else HugeNumber()
+
+
+def _float(digits: str) -> float | HugeNumber:
+    value = float(digits)
+    return value if math.isfinite(value) else HugeNumber()
 
 
 def _refuse_constant(name: str) -> None:
