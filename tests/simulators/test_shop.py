@@ -40,7 +40,9 @@ def browser(shop: DemoShop) -> Iterator[httpx.Client]:
 def deliver(shop: DemoShop, *facts: dict[str, Any], kiosk: str = "mitte-1") -> int:
     answer = httpx.post(
         shop.url + "/v1/facts",
-        json={"facts": [{"subject": "H-1", "at": "2026-11-23T12:00:00Z"} | fact for fact in facts]},
+        content=shopapi.write_json(
+            {"facts": [{"subject": "H-1", "at": "2026-11-23T12:00:00Z"} | fact for fact in facts]}
+        ),
         headers={"Authorization": f"Bearer {shop.tokens[kiosk]}"},
         trust_env=False,
     )
@@ -177,6 +179,10 @@ def test_what_is_paid_too_much_is_booked_and_flagged(shop: DemoShop) -> None:
         {"order": "ord-10001", "payment": "p", "amount": 0, "currency": "EUR"},
         {"order": "ord-10001", "payment": "p", "amount": True, "currency": "EUR"},
         {"order": "ord-10001", "payment": "p", "amount": 5, "currency": "USD"},
+        {"order": "ord-10001", "payment": "p\ud800", "amount": 5, "currency": "EUR"},
+        {"order": "\ud800", "payment": "p", "amount": 5, "currency": "EUR"},
+        {"order": "none" * 99, "payment": "p", "amount": 5, "currency": "EUR"},
+        {"order": "ord-10001", "payment": "p", "amount": 5, "currency": "EUR", "card": "****"},
     ],
 )
 def test_of_a_request_with_an_impossible_fact_nothing_is_kept(
@@ -186,6 +192,51 @@ def test_of_a_request_with_an_impossible_fact_nothing_is_kept(
     assert deliver(shop, paid(10002, 5), bad) == 422
     assert shop.facts() == []
     assert shop.state()["orders"]["10002"]["payments"] == []
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [("order", 5), ("claim", ""), ("payment", None), ("amount", -1), ("currency", "XXX"),
+     ("card", []), ("code", 1), ("reason", {})],
+)  # fmt: skip
+def test_a_fact_that_is_not_as_the_document_says_is_refused_by_its_id(
+    shop: DemoShop, member: str, value: Any
+) -> None:
+    fact = {"id": "f", "kind": "goods.weighed", "body": {member: value}}
+    answer = httpx.post(
+        shop.url + "/v1/facts",
+        json={"facts": [{"subject": "H-1", "at": "", **fact}]},
+        headers={"Authorization": f"Bearer {shop.tokens['mitte-1']}"},
+        trust_env=False,
+    )
+    assert answer.status_code == 422
+    refusal = shopapi.fact_refused_from(answer.content)
+    assert refusal.refused == "f"
+    assert refusal.reason.startswith(f"body.{member}: ")
+
+
+@pytest.mark.parametrize("wait", ["9" * 5000, "\xff", "1.0", " 1", "+1"])
+def test_a_wait_that_is_no_number_is_a_bad_request(
+    browser: httpx.Client, shop: DemoShop, wait: str
+) -> None:
+    headers = {"Authorization": f"Bearer {shop.tokens['mitte-1']}"}
+    path = shopapi.orders_path("mitte")
+    assert browser.get(path, params={"wait": wait}, headers=headers).status_code == 400
+
+
+def test_a_health_report_with_a_number_out_of_range_is_a_bad_request(
+    shop: DemoShop, browser: httpx.Client
+) -> None:
+    headers = {"Authorization": f"Bearer {shop.tokens['mitte-1']}"}
+    answer = browser.post("/v1/kiosks/health", content=b'{"load": 1e999}', headers=headers)
+    assert answer.status_code == 400
+
+
+def test_a_wrong_method_is_told_the_right_ones(shop: DemoShop, browser: httpx.Client) -> None:
+    headers = {"Authorization": f"Bearer {shop.tokens['mitte-1']}"}
+    answer = browser.request("DELETE", "/v1/facts", headers=headers)
+    assert answer.status_code == 405
+    assert set(answer.headers["Allow"].split(", ")) == {"OPTIONS", "POST"}
 
 
 def test_a_fact_of_tomorrow_is_kept(shop: DemoShop) -> None:

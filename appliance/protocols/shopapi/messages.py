@@ -10,13 +10,15 @@ from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from appliance.domain.facts import Fact, Json
+from appliance.domain.money import CURRENCIES
 from appliance.domain.order import Order
 from appliance.protocols.shopapi.orders import order_from_json
 from appliance.protocols.shopapi.strict import (
     LINE,
+    Amount,
     HugeNumber,
     Key,
     Lease,
@@ -154,6 +156,19 @@ class FactMessage(Struct, frozen=True):
     body: dict[str, Any] = {}
 
 
+class _FactBody(Struct):
+    """What the document says of the members that it names; each may be missing."""
+
+    order: Key | UnsetType = UNSET
+    claim: Key | UnsetType = UNSET
+    payment: Key | UnsetType = UNSET
+    amount: Amount | UnsetType = UNSET
+    currency: Annotated[str, Meta(pattern=rf"\A({'|'.join(CURRENCIES)})\Z")] | UnsetType = UNSET
+    card: dict[str, Any] | UnsetType = UNSET
+    code: str | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+
+
 class FactsRequest(Struct, frozen=True):
     """after: the id of the fact that the shop took before these, or ""; without facts it is only
     asked whether it has that one."""
@@ -204,6 +219,16 @@ def facts_from(raw: bytes) -> FactsRequest:
     if not request.facts and not request.after:
         raise ShopApiError("facts", "there are none, and nothing is asked")
     return request
+
+
+def fact_body_flaw(fact: FactMessage) -> str:
+    """Where its body is not as the document says, or "": for a shop, which then refuses this fact
+    by its id. A request that is refused as a whole would come again for ever."""
+    try:
+        read_as(_FactBody, fact.body, "body")
+    except ShopApiError as error:
+        return str(error)
+    return ""
 
 
 def _readable(value: object, where: str, depth: int, *, exact: bool) -> None:

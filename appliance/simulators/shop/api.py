@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hmac
+import re
 import threading
 from collections.abc import Mapping
 from functools import cache
+from typing import Final
 
 from flask import Blueprint, Response, g, request
 from werkzeug.exceptions import HTTPException
@@ -13,6 +15,8 @@ from werkzeug.exceptions import HTTPException
 from appliance.protocols import shopapi
 from appliance.simulators.shop import samples
 from appliance.simulators.shop.store import Forgotten, Granted, ShopStore
+
+_WAIT: Final = re.compile(r"[0-9]{1,9}\Z")
 
 
 def api(store: ShopStore, stop: threading.Event) -> Blueprint:
@@ -42,7 +46,7 @@ def api(store: ShopStore, stop: threading.Event) -> Blueprint:
     @blueprint.get("/pickup-points/<path:pickup_point>/orders")
     def _orders(pickup_point: str) -> Response:
         wait = request.args.get("wait", "0")
-        if not (wait.isascii() and wait.isdigit() and int(wait) <= shopapi.LONGEST_WAIT_S):
+        if not _WAIT.match(wait) or int(wait) > shopapi.LONGEST_WAIT_S:
             return _problem(400, "wait is 0 to 25 seconds")
         etag, body = store.snapshot(pickup_point)
         if _has(etag):
@@ -97,7 +101,10 @@ def api(store: ShopStore, stop: threading.Event) -> Blueprint:
 def no_such_thing(error: HTTPException) -> Response | HTTPException:
     """Errors of the web framework's own, in the API's form."""
     if request.path.startswith("/v1/"):
-        return _problem(error.code or 500, error.name)
+        answer = _problem(error.code or 500, error.name)
+        if allowed := error.get_response().headers.get("Allow"):
+            answer.headers["Allow"] = allowed  # RFC 9110, 15.5.6: a 405 must say it
+        return answer
     return error
 
 

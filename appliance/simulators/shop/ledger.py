@@ -11,7 +11,7 @@ from typing import Any, Final
 from appliance.domain.facts import Kind
 from appliance.domain.money import LARGEST_AMOUNT
 from appliance.domain.order import OrderStatus
-from appliance.protocols.shopapi import FactMessage, FactRefusal
+from appliance.protocols.shopapi import FactMessage, FactRefusal, fact_body_flaw, one_line
 
 
 class Refused(Exception):
@@ -19,11 +19,13 @@ class Refused(Exception):
 
     def __init__(self, fact: FactMessage, reason: str) -> None:
         super().__init__(reason)
-        self.answer = FactRefusal(fact.id, reason)
+        self.answer = FactRefusal(fact.id, one_line(reason))
 
 
 def apply(db: sqlite3.Connection, kiosk: str, fact: FactMessage) -> None:
-    """Raises Refused for a fact that lacks what its effect needs."""
+    """Raises Refused for a fact that is not as documented, or lacks what its effect needs."""
+    if flaw := fact_body_flaw(fact):
+        raise Refused(fact, flaw)
     effect = _EFFECTS.get(fact.kind)
     if effect is None:
         return  # kept, and nothing more: a newer kiosk may say more than this shop knows
