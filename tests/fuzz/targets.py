@@ -1,0 +1,59 @@
+"""The one table of all that reads bytes or text from outside. A new parser is a row here, and a
+folder of seeds in corpus/."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from appliance.counter.config_rules import Wrong
+from appliance.domain.errors import ConfigTrouble, JournalTrouble
+from appliance.domain.money import MoneyError
+from appliance.protocols import shopapi
+from appliance.protocols.shopapi import ShopApiError
+from appliance.protocols.zvt.errors import ZvtError
+from tests.fuzz import devices, shop, texts, zvt
+from tests.fuzz.target import Target
+
+_SHOP: Final = (ShopApiError,)
+
+TARGETS: Final[Mapping[str, Target]] = {
+    # the terminal
+    "zvt-serial": Target(zvt.serial, longest=512),
+    "zvt-serial-times": Target(zvt.serial_times),
+    "zvt-tcp": Target(zvt.tcp, longest=512),
+    "zvt-message": Target(zvt.message, (ZvtError,)),
+    "zvt-fields": Target(zvt.fields_of, (ZvtError,), longest=512),
+    "zvt-container": Target(zvt.container, (ZvtError,), longest=512, price=2),
+    "zvt-card-number": Target(zvt.card_number, longest=64, price=4),
+    # the printer and the scanners
+    "escpos-status": Target(devices.escpos_status),
+    "escpos-paper": Target(devices.escpos_paper),
+    "escpos-receipt": Target(devices.receipt, longest=256, price=4),
+    "scanner-line": Target(devices.scanner_line),
+    "scanner-keys": Target(devices.scanner_keys),
+    # the shop
+    "shop-orders": Target(shop.orders, _SHOP),
+    "shop-order": Target(shop.body(shopapi.order_from, shop.order_message), _SHOP),
+    "shop-claim-granted": Target(shop.body(shopapi.claim_granted_from), _SHOP),
+    "shop-claim-refused": Target(shop.body(shopapi.claim_refused_from), _SHOP),
+    "shop-accepted": Target(shop.body(shopapi.accepted_from, shopapi.accepted_message), _SHOP),
+    "shop-fact-refused": Target(shop.body(shopapi.fact_refused_from), _SHOP),
+    "shop-sellers": Target(shop.body(shopapi.sellers_from, shopapi.sellers_message), _SHOP),
+    "shop-problem": Target(shop.problem),
+    "shop-answer": Target(shop.answer),
+    "shop-url": Target(texts.shop_url, (Wrong,)),
+    # the demo shop
+    "shop-claim-request": Target(
+        shop.body(shopapi.claim_request_from, shopapi.claim_request_message), _SHOP
+    ),
+    "shop-facts": Target(shop.body(shopapi.facts_from, shop.facts_message), _SHOP),
+    "shop-health": Target(shop.body(shopapi.health_from, shopapi.write_json), _SHOP),
+    "shop-request": Target(shop.request, price=2),
+    # the counter itself
+    "config": Target(texts.config, (ConfigTrouble,), price=2),
+    "amount": Target(texts.amount, (MoneyError,), longest=64),
+    "journal-fact": Target(texts.journal_fact, (JournalTrouble,)),
+    "journal-log": Target(texts.journal_log_file),
+    "web-request": Target(texts.web_request, price=2),
+}
