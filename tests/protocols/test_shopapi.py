@@ -430,7 +430,8 @@ def _fact(body: str, kind: str = "payment.approved") -> bytes:
     [
         ('{"a": 1.5}', "facts[0].body.a: got float"),
         ('{"a": [{"b": 1, "b": 2}]}', "facts[0].body.a[0]: got RepeatedName"),
-        ('{"a": 123456789012345678901}', "facts[0].body.a: got HugeNumber"),
+        (f'{{"a": {10**18}}}', "facts[0].body.a: got HugeNumber"),
+        (f'{{"a": {-(10**18)}}}', "facts[0].body.a: got HugeNumber"),
         ('{"a":' + "[" * 12 + "]" * 12 + "}", "facts[0].body.a[0]"),
         ("5", "facts[0].body: expected object, got int"),
     ],

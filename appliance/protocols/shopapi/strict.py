@@ -99,7 +99,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | RepeatedName:
 
 
 def _integer(digits: str) -> int | HugeNumber:
-    return int(digits) if len(digits) <= 19 else HugeNumber()
+    return int(digits) if len(digits.removeprefix("-")) <= 18 else HugeNumber()
 
 
 def _float(digits: str) -> float | HugeNumber:
