@@ -133,7 +133,13 @@ def _fields() -> dict[str, object]:
         if not isinstance(body, dict):
             abort(400, "an object is expected")
         return body
-    return dict(request.form)
+    fields: dict[str, object] = dict(request.form)
+    seq = request.form.get("seq", "")  # a form has texts only
+    if seq.isascii() and seq.isdigit() and len(seq) <= 16:
+        fields["seq"] = int(seq)
+    elif not seq:
+        fields["seq"] = None
+    return fields
 
 
 def read_command(fields: dict[str, object]) -> Command:
@@ -162,9 +168,7 @@ def read_command(fields: dict[str, object]) -> Command:
 
 
 def _seq(value: object) -> int | None:
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 16:
-        value = int(value)
-    if value is None or value == "":
+    if value is None:
         return None
     if type(value) is not int or not 0 <= value <= _LARGEST_SEQ:
         abort(400, "seq")

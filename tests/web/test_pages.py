@@ -358,6 +358,8 @@ def test_a_scan_is_about_what_is_there_now(counter: FakeCounter, client: FlaskCl
         {"id": "a", "seq": True, "action": "confirm"},
         {"id": "a", "seq": 1.5, "action": "confirm"},
         {"id": "a", "seq": "one", "action": "confirm"},
+        {"id": "a", "seq": "1", "action": "confirm"},
+        {"id": "a", "seq": "", "action": "scan"},
         {"id": "a", "seq": 1, "action": "open", "argument": "x" * 129},
         {"id": "a", "seq": 1, "action": "open", "argument": "x\ny"},
         {"id": "a", "seq": 1, "action": "open", "argument": 7},
