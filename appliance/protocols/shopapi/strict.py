@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from typing import Annotated, Any, Final, TypeVar
 
@@ -61,10 +60,9 @@ Lease = Annotated[int, Meta(ge=1, le=LONGEST_LEASE_S)]
 def read_json(raw: bytes) -> Any:
     """The value of strict JSON: UTF-8, no NaN. Raises ShopApiError.
 
-    An object with one name twice and a number of more than 18 digits, or so large that Python
-    takes it for infinity, become values that no field takes: readers differ in what those mean,
-    and with an amount that may be a wrong charge. So one bad order does not spoil the message
-    that it came in.
+    An object with one name twice and a number of more than 18 digits, however it is written,
+    become values that no field takes: readers differ in what those mean, and with an amount that
+    may be a wrong charge. So one bad order does not spoil the message that it came in.
     """
     try:
         return json.loads(
@@ -85,7 +83,7 @@ class RepeatedName:
 
 
 class HugeNumber:
-    """Stands for an integer of more than 18 digits, and for what is as large as 1e999."""
+    """Stands for a number of more than 18 digits, of which 1e999 is one."""
 
 
 def write_json(value: object) -> bytes:
@@ -104,7 +102,7 @@ def _integer(digits: str) -> int | HugeNumber:
 
 def _float(digits: str) -> float | HugeNumber:
     value = float(digits)
-    return value if math.isfinite(value) else HugeNumber()
+    return value if abs(value) < 1e18 else HugeNumber()
 
 
 def _refuse_constant(name: str) -> None:
