@@ -19,17 +19,17 @@ _SHOP: Final = (ShopApiError,)
 
 TARGETS: Final[Mapping[str, Target]] = {
     # the terminal
-    "zvt-serial": Target(zvt.serial, longest=512),
+    "zvt-serial": Target(zvt.serial, longest=512, price=3),
     "zvt-serial-times": Target(zvt.serial_times),
     "zvt-tcp": Target(zvt.tcp, longest=512),
     "zvt-message": Target(zvt.message, (ZvtError,)),
-    "zvt-fields": Target(zvt.fields_of, (ZvtError,), longest=512),
-    "zvt-container": Target(zvt.container, (ZvtError,), longest=512, price=2),
-    "zvt-card-number": Target(zvt.card_number, longest=64, price=4),
+    "zvt-fields": Target(zvt.fields_of, (ZvtError,), longest=512, price=2),
+    "zvt-container": Target(zvt.container, (ZvtError,), longest=512, price=6),
+    "zvt-card-number": Target(zvt.card_number, longest=64, price=10),
     # the printer and the scanners
     "escpos-status": Target(devices.escpos_status),
-    "escpos-paper": Target(devices.escpos_paper),
-    "escpos-receipt": Target(devices.receipt, longest=256, price=4),
+    "escpos-paper": Target(devices.escpos_paper, price=6),
+    "escpos-receipt": Target(devices.receipt, longest=256, price=20),
     "scanner-line": Target(devices.scanner_line),
     "scanner-keys": Target(devices.scanner_keys),
     # the shop
@@ -49,11 +49,11 @@ TARGETS: Final[Mapping[str, Target]] = {
     ),
     "shop-facts": Target(shop.body(shopapi.facts_from, shop.facts_message), _SHOP),
     "shop-health": Target(shop.body(shopapi.health_from, shopapi.write_json), _SHOP),
-    "shop-request": Target(shop.request, price=2),
+    "shop-request": Target(shop.request, price=4),
     # the counter itself
-    "config": Target(texts.config, (ConfigTrouble,), price=2),
+    "config": Target(texts.config, (ConfigTrouble,), price=5),
     "amount": Target(texts.amount, (MoneyError,), longest=64),
     "journal-fact": Target(texts.journal_fact, (JournalTrouble,)),
     "journal-log": Target(texts.journal_log_file),
-    "web-request": Target(texts.web_request, price=2),
+    "web-request": Target(texts.web_request, price=5),
 }
