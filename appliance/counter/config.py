@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from appliance.counter import config_schema as schema
-from appliance.counter.config_lines import Lines, find_lines
+from appliance.counter.config_lines import Lines, crowded_line, find_lines
 from appliance.counter.config_rules import (
     NOWHERE,
     Address,
@@ -76,6 +76,8 @@ def parse(
     environ: Mapping[str, str] = os.environ,
 ) -> Config:
     """The configuration in this text; `file` is what mistakes are said to be in. As `load`."""
+    if number := crowded_line(text):
+        raise ConfigTrouble([f"{file}:{number}: has too many dots; a key has one name only"])
     lines = find_lines(text)
     try:
         content = tomllib.loads(text)

@@ -33,6 +33,7 @@ _TOKEN: Final = re.compile(
     r"|.",
     re.DOTALL,
 )
+_MOST_DOTS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,16 @@ class Lines:
         # A dotted key or a sub-section makes its parents, on the same line.
         for length in range(1, len(path) + 1):
             self._lines.setdefault(path[:length], line)
+
+
+def crowded_line(text: str) -> int:
+    """The first line that may be a key of more dotted parts than can be read; 0 for none.
+
+    A key of n parts costs n times n, here and in tomllib: one of 64 KiB would take gigabytes."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.count(".") > _MOST_DOTS and not line.lstrip().startswith("#"):
+            return number
+    return 0
 
 
 def find_lines(text: str) -> Lines:

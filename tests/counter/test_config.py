@@ -236,6 +236,8 @@ def test_all_mistakes_are_found_in_one_go_in_the_order_of_the_file():
         (SMALLEST + "=\n", ["kassa.toml:7: is not TOML: invalid statement"]),
         ("x = " + "[" * 5000, ["kassa.toml:1: is nested too deeply"]),
         ("x = " + "1" * 5000, ["kassa.toml:1: is not TOML: "]),
+        (SMALLEST + "a." * 30_000 + "a = 1", ["kassa.toml:7: has too many dots"]),
+        (f"# {'.' * 900}\nx = 1\n{SMALLEST}", ["kassa.toml:2: x: stands outside any section"]),
         (
             SMALLEST + 'url = "https://b.example"\n[web]\nport = 1\nport = 2\n[web]\n',
             [
