@@ -113,7 +113,10 @@ def create_bench(bench: Bench) -> Flask:
 
     @app.post("/do")
     def do() -> tuple[Response, int]:
-        asked = request.get_json()
+        try:
+            asked = request.get_json()
+        except RecursionError:
+            abort(400)
         if not isinstance(asked, dict):
             abort(400)
         try:
