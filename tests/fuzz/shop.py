@@ -61,8 +61,8 @@ def order_message(order: Any) -> bytes:
     return shopapi.write_json(shopapi.order_to_json(order))
 
 
-def facts_message(facts: tuple[shopapi.FactMessage, ...]) -> bytes:
-    return shopapi.write_json({"facts": msgspec.to_builtins(facts)})
+def facts_message(request: shopapi.FactsRequest) -> bytes:
+    return shopapi.write_json(msgspec.to_builtins(request))
 
 
 def problem(data: bytes) -> None:

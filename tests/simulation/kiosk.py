@@ -98,7 +98,7 @@ class Kiosk:
         self.bank: ObservedBank
         self.terminal: SimulatedTerminal
         self.printer = SimulatedPrinter(kernel, self.printer_wire, PROFILE, LINE_S)
-        self.boots = 0
+        self._disks = 0
         self.machine: Machine | None = None
         self.counter: Counter | None = None
         first = folder / f"{self.name}-0"
@@ -130,7 +130,6 @@ class Kiosk:
 
     def boot(self) -> None:
         """Start the program on what the disk holds now."""
-        self.boots += 1
         self.clock.booted_s = self.kernel.now - 5.0
         self.machine = machine = Machine(self.name)
 
@@ -169,7 +168,8 @@ class Kiosk:
         self._next_disk(self.disk.after_power_cut(self._next_folder(), self._dice))
 
     def _next_folder(self) -> Path:
-        return self.folder / f"{self.name}-{self.boots}"
+        self._disks += 1
+        return self.folder / f"{self.name}-{self._disks}"
 
     def _next_disk(self, disk: Disk) -> None:
         disk.is_full = False

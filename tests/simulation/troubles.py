@@ -12,6 +12,7 @@ import httpx
 from appliance.domain.order import OrderStatus
 from appliance.simulators.printer_faults import Fault as PrinterFault
 from appliance.simulators.zvt_faults import NO_FAULTS, AnswerFault, Faults
+from tests.simulation.kernel import Machine
 from tests.simulation.network import FAIR, Weather
 from tests.simulation.plan import Fault, Trouble
 from tests.simulation.wires import TRAVEL_S, unharmed
@@ -134,18 +135,16 @@ class Troubles:
         left = after
 
         def tick(what: str) -> None:
-            # Between two bytes of the disk: from here on nothing reaches it.
+            # Between two writes of the disk: from here on nothing reaches it, nor leaves the kiosk.
             nonlocal left
             left -= 1
-            if left == 0 and kiosk.machine is not None:
-                kiosk.disk.is_dead = True
-                kiosk.machine.is_dead = True
-                self._kernel.at(self._kernel.now, at_once)
+            machine = kiosk.machine
+            if left == 0 and machine is not None and not machine.is_dead:
+                kiosk.disk.is_dead = machine.is_dead = True
+                self._kernel.at(self._kernel.now, lambda: at_once(machine))
 
-        def at_once() -> None:
-            # Everything of it is dead already; the rest is to be told.
-            if kiosk.machine is not None:
-                kiosk.machine.is_dead = False
+        def at_once(machine: Machine) -> None:
+            machine.is_dead = False  # `cut` does the rest of it
             cut()
 
         kiosk.disk.tick = tick
