@@ -121,13 +121,18 @@ QUICK: Mapping[str, Bounds] = {
 """What `make test` searches: each has its own matter, to be through in seconds."""
 
 DEEP: Mapping[str, Bounds] = {
-    "two payments, one trouble": replace(_ONE, payments=2),
+    "three troubles": replace(_ONE, troubles=3),
     "two payments, two troubles": replace(_ONE, payments=2, troubles=2),
-    "two payments, two scans, a change": replace(_ONE, scans=2, payments=2, changes=1),
-    "late answers in heaps": replace(_ONE, scans=2, payments=2, troubles=0, waiting=2),
-    "paper, two troubles": replace(_ONE, troubles=2, has_paper=True),
-    "paid before, three troubles": replace(_ONE, scans=2, troubles=3, is_prepaid=True),
     "two payments, and a person who does not look": replace(_ONE, payments=2, is_honest=False),
-    **{f"terminal {make}, two troubles": replace(_ONE, troubles=2, make=make) for make in Make},
+    "two scans, two payments, a change": replace(_ONE, scans=2, payments=2, troubles=0, changes=1),
+    "a change and a trouble": replace(_ONE, changes=1),
+    "late answers in heaps": replace(_ONE, scans=2, payments=2, troubles=0, waiting=2),
+    "paper, two troubles": replace(_ONE, troubles=2, has_paper=True, reprints=0),
+    "paid before, three troubles": replace(_ONE, scans=2, troubles=3, is_prepaid=True),
+    **{
+        f"terminal {make}, two troubles": replace(_ONE, troubles=2, make=make)
+        for make in Make
+        if make is not Make.REVERSES
+    },
 }
-"""What `make proof` searches beside those: minutes each."""
+"""What `make proof` searches beside those: minutes in all."""
