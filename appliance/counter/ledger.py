@@ -84,7 +84,11 @@ class Ledger:
 
     def record(self, handover: ho.Handover, *drafts: Draft) -> ho.Handover:
         """Events of a handover: tried on the machine, written together, then acted upon."""
+        was_open = handover.id in self.state.handovers
         self.catch_up()
+        if was_open and handover.id not in self.state.handovers:
+            # What had waited for the disk has just closed it: the caller's copy is an older one.
+            handover = replay_handover(self.journal.of_subject(handover.id))
         handover = self.state.handovers.get(handover.id, handover)
         state, settings = self.state, self.settings
         after, effects, jobs = handover, list[ho.Effect | pay.Effect](), list[Job]()

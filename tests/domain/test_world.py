@@ -80,10 +80,6 @@ def test_no_interleaving_breaks_a_rule_and_none_is_without_an_end() -> None:
     assert set(handovers) - handovers.used == set(NEVER_OF_A_HANDOVER)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="Ledger.record goes on with the caller's copy of a handover that catch_up has closed",
-)
 def test_a_word_that_waited_for_the_disk_and_comes_again() -> None:
     """The first "not paid" waits for the disk; the terminal, back again, is asked again. With the
     second, the first is written and puts the order back; then the second is written as if that had
