@@ -92,6 +92,8 @@ class TerminalWorker:
         self._jobs: queue.Queue[Callable[[], None]] = queue.Queue(maxsize=16)
         self._stop = threading.Event()
         self._is_stopped = threading.Event()
+        self._lock = threading.Lock()  # of what follows
+        self._to_prepare: str | None = None  # the handover that waits for its turn, if one does
         self._busy_since: float | None = None
         self._thread = threading.Thread(target=self._run, name="terminal", daemon=True)
 
@@ -111,7 +113,18 @@ class TerminalWorker:
         return 0.0 if since is None else self._clock.monotonic() - since
 
     def prepare(self, handover: str) -> None:
-        self._put(lambda: self._prepare(handover))
+        """Only the newest wish waits: while a terminal hangs, a seller may try again and again."""
+        with self._lock:
+            is_waiting = self._to_prepare is not None
+            self._to_prepare = handover
+        if not is_waiting:
+            self._put(self._prepare_newest)
+
+    def _prepare_newest(self) -> None:
+        with self._lock:
+            handover, self._to_prepare = self._to_prepare, None
+        if handover is not None:
+            self._prepare(handover)
 
     def authorise(self, handover: str, charge: Charge) -> None:
         self._is_stopped.clear()
