@@ -7,18 +7,21 @@ import logging
 import sys
 import time
 
-from tests.simulation.story import Run, gist, play_seed, shorten, tell
+from tests.simulation.plan import draw
+from tests.simulation.stories import STORIES
+from tests.simulation.story import Run, gist, play, shorten, tell
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make sim", description=__doc__)
     parser.add_argument("--seed", default="1", help="any text; the same gives the same town")
     parser.add_argument("--days", type=int, default=1)
+    parser.add_argument("--told", choices=STORIES, help="a story of stories.py instead")
     parser.add_argument("--story", action="store_true", help="tell all that happened")
     asked = parser.parse_args()
     logging.disable(logging.CRITICAL)
     started = time.perf_counter()
-    run = play_seed(asked.seed, asked.days)
+    run = play(STORIES[asked.told] if asked.told else draw(asked.seed, asked.days))
     seconds = time.perf_counter() - started
     if asked.story:
         print(*tell(run.story), sep="\n")
