@@ -1,4 +1,4 @@
-"""Towns whose story once broke a promise, cut down to what it takes; each is played in `make test`."""
+"""Towns whose story once broke a promise, cut down to what it takes; all are played in each test."""
 
 from __future__ import annotations
 
