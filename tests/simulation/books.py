@@ -38,6 +38,9 @@ class Books:
         self.gone: dict[str, str] = {}  # by order: at which kiosk the goods left
         self.paid_online: set[str] = set()
         self.decided: dict[str, Kind] = {}  # by payment
+        self.forgotten: set[str] = set()  # payments that the shop was told, and lost itself
+        self._kiosk_of: dict[str, str] = {}  # by payment that left for a terminal
+        self._printed: dict[str, bool] = {}  # by print job: whether its paper is out
 
     # --- as it happens --------------------------------------------------------------------------
 
@@ -51,6 +54,9 @@ class Books:
             payment = fact.body.get("payment")
             if isinstance(payment, str):
                 self._about_payment(kiosk, payment, fact)
+            self._about_paper(kiosk, fact)
+            if fact.kind is Kind.JOURNAL_SET_ASIDE:
+                raise Violation(f"{kiosk} takes its journal for damaged; no disk was")
 
     def _about_payment(self, kiosk: str, payment: str, fact: Fact) -> None:
         self.kinds_of[payment].append(fact.kind)
@@ -65,6 +71,37 @@ class Books:
             if not fact.seller:
                 raise Violation(f"{kiosk} keeps a decision about order {order} without a name")
 
+    def _about_paper(self, kiosk: str, fact: Fact) -> None:
+        job = fact.subject
+        match fact.kind:
+            case Kind.PRINT_QUEUED:
+                self._printed[job] = False
+            case Kind.PRINT_STARTED if job[2:] in self.order_of:
+                taken = any(
+                    TAKEN & set(kinds)
+                    for payment, kinds in self.kinds_of.items()
+                    if payment.rpartition("-")[0] == job[2:]
+                )
+                if not taken:
+                    order = self.order_of[job[2:]]
+                    raise Violation(f"{kiosk} prints a receipt for {order}, which is not paid yet")
+            case Kind.PRINTED:
+                if self._printed.get(job):
+                    raise Violation(f"{kiosk} prints {job} once more; nobody asked for it")
+                self._printed[job] = True
+
+    def forget(self, payments: Iterable[str]) -> None:
+        """The shop has been told of these payments, and has lost them: a kiosk tells once."""
+        self.forgotten |= set(payments)
+
+    def _held_by_others(self, kiosk: str, order: str) -> set[str]:
+        """Payments that no kiosk but the one that took them can know of: the shop forgot."""
+        return {
+            payment
+            for payment in self.held[order] & self.forgotten
+            if self._kiosk_of[payment] != kiosk
+        }
+
     def leaves(self, kiosk: str, payment: str) -> None:
         """A charge is about to leave for the terminal."""
         order = self.order_of.get(payment.rpartition("-")[0])
@@ -72,12 +109,13 @@ class Books:
             raise Violation(f"{kiosk} charges before its intent is on disk")
         if payment in self.charged:
             raise Violation(f"{kiosk} sends the same charge of order {order} twice")
-        if self.held[order]:
+        if self.held[order] - self._held_by_others(kiosk, order):
             raise Violation(f"{kiosk} charges order {order} although the bank holds its money")
         for other, name in self._open_charges(order):
             raise Violation(f"{kiosk} charges order {order} while {name} may still ({other})")
         self.charged.add(payment)
         self.charging[kiosk] = payment
+        self._kiosk_of[payment] = kiosk
 
     def _open_charges(self, order: str) -> Iterable[tuple[str, str]]:
         """Payments of this order whose end no kiosk knows."""
@@ -99,7 +137,7 @@ class Books:
         self.bookings[payment] = booking
         self._payment_of[booking.terminal_id, booking.id] = payment
         self.held[order].add(payment)
-        if len(self.held[order]) > 1:
+        if len(self.held[order] - self._held_by_others(kiosk, order)) > 1:
             raise Violation(f"the customer of order {order} is charged twice")
         if NOT_TAKEN & set(self.kinds_of[payment]):
             raise Violation(f"{kiosk} has said that order {order} is not paid; now the bank books")

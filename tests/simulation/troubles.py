@@ -167,10 +167,12 @@ class Troubles:
 
     def _restore(self) -> None:
         store = self._town.store
+        known = {str(row["id"]) for row in store.rows("payments", "rowid")}
         with store._changed:
             self._backup.backup(store._db)
             store._revision += 1
             store._changed.notify_all()
+        self._town.books.forget(known - {str(row["id"]) for row in store.rows("payments", "rowid")})
         for order in self._town._orders.values():
             # What was ordered since the backup is known to the warehouse.
             if not any(row["id"] == order.id for row in store.rows("orders", "number")):
