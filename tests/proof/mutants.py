@@ -245,18 +245,6 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     _mutant(
-        "claim-runs-out",
-        "no claim is renewed while the customer pays",
-        "counter/core.py",
-        ("        self.charging.renew_claim()\n", ""),
-    ),
-    _mutant(
-        "start-not-told",
-        "the shop does not hear that a payment has begun; a kiosk that dies frees the order",
-        FACTS,
-        ("        Kind.STARTED,\n", ""),
-    ),
-    _mutant(
         "settled-here-forgotten",
         "the counter does not look into its own journal for what it has settled before",
         "counter/opening.py",

@@ -38,6 +38,9 @@ class Books:
         self.gone: dict[str, str] = {}  # by order: at which kiosk the goods left
         self.paid_online: set[str] = set()
         self.decided: dict[str, Kind] = {}  # by payment
+        self.promised: dict[str, set[int]] = defaultdict(set)  # by handover: dues the shop granted
+        self.agreed: dict[str, set[int]] = defaultdict(set)  # by order: sums a seller said yes to
+        self.printed_today: dict[str, set[str]] = defaultdict(set)  # by kiosk: orders
         self.forgotten: set[str] = set()  # payments that the shop was told, and lost itself
         self._kiosk_of: dict[str, str] = {}  # by payment that left for a terminal
         self._printed: dict[str, bool] = {}  # by print job: whether its paper is out
@@ -89,6 +92,8 @@ class Books:
                 if self._printed.get(job):
                     raise Violation(f"{kiosk} prints {job} once more; nobody asked for it")
                 self._printed[job] = True
+                if job[2:] in self.order_of:
+                    self.printed_today[kiosk].add(self.order_of[job[2:]])
 
     def forget(self, payments: Iterable[str]) -> None:
         """The shop has been told of these payments, and has lost them: a kiosk tells once."""
@@ -102,11 +107,17 @@ class Books:
             if self._kiosk_of[payment] != kiosk
         }
 
-    def leaves(self, kiosk: str, payment: str) -> None:
-        """A charge is about to leave for the terminal."""
-        order = self.order_of.get(payment.rpartition("-")[0])
+    def leaves(self, kiosk: str, payment: str, amount: int, offline_limit: int) -> None:
+        """A charge is about to leave for the terminal. offline_limit: below it the kiosk may charge
+        what the shop could not be asked about."""
+        handover = payment.rpartition("-")[0]
+        order = self.order_of.get(handover)
         if order is None or Kind.STARTED not in self.kinds_of[payment]:
             raise Violation(f"{kiosk} charges before its intent is on disk")
+        if amount not in self.promised[handover] and amount >= offline_limit:
+            raise Violation(f"{kiosk} charges {amount} for order {order}; the shop never agreed")
+        if amount not in self.agreed[order]:
+            raise Violation(f"{kiosk} charges {amount} for order {order}; no seller agreed to that")
         if payment in self.charged:
             raise Violation(f"{kiosk} sends the same charge of order {order} twice")
         if self.held[order] - self._held_by_others(kiosk, order):
@@ -211,6 +222,11 @@ class Books:
                     raise Violation(f"the shop books another amount for {order}: {amounts}")
         for kiosk, facts in sorted(self.facts.items()):
             self._receipts(kiosk, facts)
+            handed = {fact.subject for fact in facts if fact.kind is Kind.HANDED_OVER}
+            for fact in facts:
+                if fact.kind in TAKEN and fact.subject not in handed:
+                    order = self.order_of[fact.subject]
+                    raise Violation(f"{kiosk} has lost sight of order {order}, which is paid")
 
     def _refused(self) -> set[str]:
         """Payments that the shop does not want to hear of: a person has been told."""
@@ -224,8 +240,11 @@ class Books:
             if fact.kind in TAKEN and f"P-{fact.subject}" not in printed:
                 raise Violation(f"{kiosk} has no receipt for order {self.order_of[fact.subject]}")
 
-    def papers(self, kiosk: str, originals: dict[str, int]) -> None:
-        """originals: how many papers that do not say copy came out for each receipt."""
+    def papers(self, kiosk: str, originals: dict[str, int], out: set[str]) -> None:
+        """originals: how many papers that do not say copy came out for each receipt. out: the
+        orders for which any did."""
+        for order in sorted(self.printed_today.pop(kiosk, set()) - out):
+            raise Violation(f"{kiosk} says that the receipt of order {order} is printed; none is")
         for number, count in sorted(originals.items()):
             if count > 1:
                 raise Violation(f"{kiosk} printed {count} receipts of order {number}, not a copy")

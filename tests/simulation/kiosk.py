@@ -203,7 +203,10 @@ class Kiosk:
 
         address = "tcp:192.0.2.1:20007" if self.is_network else "serial:/dev/kassa/terminal"
         terminal = WatchedTerminal(
-            ZvtOptions(address), kernel.monotonic, open_line=open_line, sleep=kernel.sleep
+            ZvtOptions(address, trace=str(self.disk.folder / "terminal.trace")),
+            kernel.monotonic,
+            open_line=open_line,
+            sleep=kernel.sleep,
         )
         terminal.leaves = self.leaves
         shop = KassaShop(

@@ -11,8 +11,9 @@ import httpx
 from flask import Flask
 from werkzeug.exceptions import HTTPException
 
+from appliance.protocols.shopapi import ClaimRequest
 from appliance.simulators.shop.api import api, no_such_thing
-from appliance.simulators.shop.store import ShopStore
+from appliance.simulators.shop.store import Granted, Refused, ShopStore
 from tests.simulation.kernel import Kernel
 from tests.simulation.primitives import Event, Threading
 
@@ -51,6 +52,18 @@ class Socket:
 
     def get_extra_info(self, name: str) -> Socket | None:
         return self if name == "socket" else None
+
+
+class ObservedStore(ShopStore):
+    """granted: told of each claim that the shop grants, and of what is due then."""
+
+    granted: Callable[[str, int], None]
+
+    def claim(self, order_id: str, kiosk: str, wanted: ClaimRequest) -> Granted | Refused | None:
+        answer = super().claim(order_id, kiosk, wanted)
+        if isinstance(answer, Granted):
+            self.granted(wanted.claim_id, int(answer.order["due"]))
+        return answer
 
 
 class ShopServer:

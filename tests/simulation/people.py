@@ -83,7 +83,12 @@ class Seller:
         self._count += 1
         command = Command(f"{self._at.name}-{self._count}", action, argument, screen.seq)
         self._at.tell("the seller", f"presses {action}")
+        if (action, screen.page) == (Action.CONFIRM, Page.ORDER):
+            body: Any = screen.body
+            self._at.agrees(body.order)
         answer = counter.command(command).answer
+        if twice:
+            self._kernel.sleep(self._dice.choice((0.0, 0.1, 0.3)))
         if twice and self._at.counter is counter:
             counter.command(command)
             self._count += 1
@@ -130,6 +135,9 @@ class Seller:
     def settle(self, screen: Screen) -> None:
         """What only a person can: look at the terminal's own journal, and say."""
         body: Any = screen.body
+        if body.needs_seller and body.may_decide and self._dice.random() < 0.3:
+            # Nobody has signed in: then this must have no effect.
+            self.press(screen, Action.DECIDE_NOT_PAID)
         if body.needs_seller or (screen.seller is None and Action.DECIDE_PAID in screen.actions):
             self.press(screen, Action.CANCEL)
             self.press_again(Action.CANCEL)
