@@ -184,13 +184,10 @@ class Books:
         """What a person learns who looks at the terminal's journal."""
         return payment in self.held[self.order_of[payment.rpartition("-")[0]]]
 
-    def restarted(self, kiosk: str, found: Sequence[Fact]) -> None:
+    def restarted(self, kiosk: str, found: Sequence[Fact], pruned: int) -> None:
         """What a start finds on the disk: all that was there but for what retention took from its
-        beginning, and at most what nobody was told."""
-        known = self.facts[kiosk]
-        places = {fact.id: place for place, fact in enumerate(known)}
-        pruned = places.get(found[0].id, 0) if found else 0
-        known = known[pruned:]
+        beginning, and at most what nobody was told. pruned: how many facts retention took."""
+        known = self.facts[kiosk][pruned:]
         if [fact.id for fact in found[: len(known)]] != [fact.id for fact in known]:
             missing = len(known) - sum(a.id == b.id for a, b in zip(known, found, strict=False))
             raise Violation(f"{kiosk} has lost {missing} facts that were on its disk")

@@ -238,7 +238,7 @@ class _Serving:
         return False
 
     def _begin(self, screen: Screen) -> bool:
-        if self._order.id in self._at.gone:
+        if self._order.id in self._at.gone and not self._visit.comes_again:
             return True
         if screen.seller_required and screen.seller is None:
             self._seller.sign_in()

@@ -77,7 +77,7 @@ EVERYWHERE: Final = frozenset(
 OFTEN: Final = (
     Fault.POWER_CUT, Fault.POWER_CUT, Fault.POWER_CUT, Fault.KILLED, Fault.KILLED,
     Fault.ANSWER, Fault.ANSWER, Fault.ANSWER, Fault.TERMINAL_CABLE, Fault.TERMINAL_PLUG,
-    Fault.TERMINAL_NOISE, Fault.NETWORK_LOSSY,
+    Fault.TERMINAL_NOISE, Fault.NETWORK_LOSSY, Fault.NETWORK_DOWN, Fault.DISK_FULL,
 )  # fmt: skip
 """The dangerous ones come more often than the rest, of which each comes once."""
 
@@ -98,9 +98,13 @@ class Quirk(StrEnum):
     TYPED = "the seller types the number"
 
 
+COMPANY: Final = 0.3  # of troubles come with another one at the same counter, as they do
+
+
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A customer comes for an order. order: its number among the day's; -n: a sample's."""
+    """A customer comes for an order. order: its number among the day's; -n: a sample's.
+    comes_again: with the code of goods that may have left."""
 
     at_s: float
     kiosk: int
@@ -108,6 +112,7 @@ class Visit:
     order: int
     quirks: frozenset[Quirk]
     lot: int
+    comes_again: bool = False
 
     def __str__(self) -> str:
         return f"a customer for order {self.order} at kiosk {self.kiosk}"
@@ -194,6 +199,11 @@ def _day(day: int, chance: random.Random) -> Iterator[Event]:
         yield Trouble(
             at_s, kiosk, fault, lasts_s * chance.uniform(0.5, 1.5), after, chance.getrandbits(32)
         )
+        if chance.random() < COMPANY:
+            other = chance.choice((Fault.POWER_CUT, Fault.KILLED, *OFTEN))
+            later_s = at_s + chance.uniform(0.0, min(30.0, lasts_s + 5.0))
+            lasts_s = 0.0 if other in MOMENTS else chance.choice((8.0, 30.0, 120.0))
+            yield Trouble(later_s, near.kiosk, other, lasts_s, 0, chance.getrandbits(32))
 
 
 def _visits(day: int, chance: random.Random) -> Iterator[Visit]:
@@ -207,6 +217,10 @@ def _visits(day: int, chance: random.Random) -> Iterator[Visit]:
             quirks = frozenset(quirk for quirk in Quirk if chance.random() < 0.09)
             order = -chance.randint(1, 15) if day == 0 and chance.random() < 0.3 else number
             yield Visit(at_s, kiosk, day, order, quirks, chance.getrandbits(32))
+            if chance.random() < 0.12:
+                later_s = min(at_s + chance.uniform(60.0, 900.0), begin + OPEN_S - 60)
+                lot = chance.getrandbits(32)
+                yield Visit(later_s, kiosk, day, order, frozenset(), lot, comes_again=True)
             if kiosk < 2 and chance.random() < 0.12:
                 # The other counter is tried with the same order, at about the same time.
                 later_s = at_s + chance.choice((0.0, 2.0, 10.0, 120.0)) * chance.random()

@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Final
 from unittest import mock
 
 import structlog
@@ -29,6 +29,8 @@ from tests.simulation.kernel import Kernel
 from tests.simulation.primitives import Threading
 from tests.simulation.wires import Wire
 
+SYNC_S: Final = (0.001, 0.004, 0.02, 0.1)
+
 
 @contextmanager
 def installed(
@@ -47,6 +49,8 @@ def installed(
     real_append = Journal.append
 
     def append(self: Journal, drafts: Sequence[Draft], seller: str = "") -> list[Fact]:
+        # A card takes its time: whoever does not wait for it is found out.
+        kernel.sleep(chance.choice(SYNC_S))
         facts = real_append(self, drafts, seller)
         appended(self, facts)
         return facts

@@ -17,6 +17,7 @@ from typing import Any, Final, Self
 
 import httpx
 
+from appliance.counter.chain import mark
 from appliance.counter.counter import Counter
 from appliance.counter.journal import Journal, Reader
 from appliance.counter.screen import Page
@@ -345,13 +346,14 @@ class Town:
             reader = Reader(look / kiosk.journal_path.name)
             try:
                 found = [fact for _, fact in reader.facts(limit=1_000_000)]
+                pruned = mark(reader._db, "pruned")[0]
             finally:
                 reader.close()
         except JournalTrouble as trouble:
             raise Violation(f"the journal of {kiosk.name} cannot be read: {trouble}") from trouble
         finally:
             shutil.rmtree(look)
-        self.books.restarted(kiosk.name, found)
+        self.books.restarted(kiosk.name, found, pruned)
 
     def _hangs(self, kiosk: Kiosk, what: str) -> None:
         raise Violation(f"the {what} of {kiosk.name} hangs")

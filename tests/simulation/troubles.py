@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 RESTART_S: Final = 3.0  # systemd's
 OFF_S: Final = (5.0, 20.0, 90.0, 400.0)
+RIGHT_S: Final = (15.0, 60.0, 300.0)  # from the start until the clock is right
 _PRINTER: Final = {
     Fault.NO_PAPER: PrinterFault.NO_PAPER,
     Fault.COVER: PrinterFault.COVER_OPEN,
@@ -122,12 +123,19 @@ class Troubles:
     def _power_cut(self, kiosk: Kiosk, after: int, dice: random.Random) -> None:
         off_s = dice.choice(OFF_S)
 
+        def right() -> None:
+            kiosk.clock.off_s = 0.0
+
         def cut() -> None:
             kiosk.disk.tick = lambda what: None
             if kiosk.is_on:
                 self._town.tell(f"trouble with the kiosk at {kiosk.name}", "it is dark")
                 kiosk.lose_power()
                 self._start_in(kiosk, off_s)
+                # A Pi has no clock of its own: it goes on from an hour that it has written down,
+                # until the network tells it better.
+                kiosk.clock.off_s = -(off_s + dice.uniform(0.0, 3600.0))
+                self._kernel.at(self._kernel.now + off_s + dice.choice(RIGHT_S), right)
 
         if not after:
             cut()
