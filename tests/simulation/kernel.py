@@ -190,6 +190,11 @@ class Kernel:
             task.is_over = True
             self._alive.pop(task, None)
             return
+        if not task.greenlet:
+            # It has not begun: what is thrown into it would come out here.
+            task.is_over = True
+            self._alive.pop(task, None)
+            return
         self.current = task
         try:
             task.greenlet.throw(Killed)
