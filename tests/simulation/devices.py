@@ -24,10 +24,11 @@ from appliance.simulators.zvt_payments import Presented, SimulatorOptions
 from appliance.simulators.zvt_ports import Port
 from appliance.simulators.zvt_terminal import ZvtTerminalSimulator
 from tests.simulation.kernel import Kernel
-from tests.simulation.wires import IN_FLIGHT_MOST, TerminalPort, Wire, unharmed
+from tests.simulation.wires import IN_FLIGHT_MOST, TerminalPort, Wire
 
 LOOK_AROUND_S: Final = 30.0
 PRINTER_TICK_S: Final = 0.02
+CLEAN_AFTER_S: Final = 60.0  # from then on nothing is on a line that was harmed before
 
 
 class SimulatedTerminal(ZvtTerminalSimulator):
@@ -73,7 +74,8 @@ class SimulatedTerminal(ZvtTerminalSimulator):
     def exchange(self, message: Sendable) -> answers.Accepted | answers.Refusal | None:
         answer = super().exchange(message)
         is_result = isinstance(message, answers.StatusInformation) and message.result == 0
-        is_clean = self.wire.mangle is unharmed  # else it may be an older message's, repeated
+        # Else it may be an older message's, repeated or late.
+        is_clean = self._kernel.now - self.wire.harmed_at_s > CLEAN_AFTER_S
         if (
             is_clean
             and is_result

@@ -83,10 +83,13 @@ class Wire:
         self.is_plugged = True
         self.generation = 0
         self.mangle: Mangle = unharmed
+        self.harmed_at_s = float("-inf")
 
     def send(self, sender: str, data: bytes) -> None:
         if not self.is_plugged:
             return
+        if self.mangle is not unharmed:
+            self.harmed_at_s = self.kernel.now
         far = self.device if sender == "kiosk" else self.kiosk
         for delay_s, piece in self.mangle(sender, data):
             far.put(delay_s, piece)
