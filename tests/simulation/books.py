@@ -36,7 +36,7 @@ class Books:
         self._payment_of: dict[tuple[str, int], str] = {}  # by terminal and number
         self.held: dict[str, set[str]] = defaultdict(set)  # by order: payments that the bank holds
         self.gone: dict[str, str] = {}  # by order: at which kiosk the goods left
-        self.paid_online: set[str] = set()
+        self.prepaid: set[str] = set()  # orders of which nothing was due at some time
         self.decided: dict[str, Kind] = {}  # by payment
         self.promised: dict[str, set[int]] = defaultdict(set)  # by handover: dues the shop granted
         self.agreed: dict[str, set[int]] = defaultdict(set)  # by order: sums a seller said yes to
@@ -96,16 +96,12 @@ class Books:
                     self.printed_today[kiosk].add(self.order_of[job[2:]])
 
     def forget(self, payments: Iterable[str]) -> None:
-        """The shop has been told of these payments, and has lost them: a kiosk tells once."""
+        """The shop has been told of these payments, and has lost them: until it is told again, no
+        kiosk but the one that they are of can know of them (ADR 10)."""
         self.forgotten |= set(payments)
 
-    def _held_by_others(self, kiosk: str, order: str) -> set[str]:
-        """Payments that no kiosk but the one that took them can know of: the shop forgot."""
-        return {
-            payment
-            for payment in self.held[order] & self.forgotten
-            if self._kiosk_of[payment] != kiosk
-        }
+    def _unknowable(self, kiosk: str, payments: Iterable[str]) -> set[str]:
+        return {p for p in payments if p in self.forgotten and self._kiosk_of[p] != kiosk}
 
     def leaves(self, kiosk: str, payment: str, amount: int, offline_limit: int) -> None:
         """A charge is about to leave for the terminal. offline_limit: below it the kiosk may charge
@@ -120,21 +116,23 @@ class Books:
             raise Violation(f"{kiosk} charges {amount} for order {order}; no seller agreed to that")
         if payment in self.charged:
             raise Violation(f"{kiosk} sends the same charge of order {order} twice")
-        if self.held[order] - self._held_by_others(kiosk, order):
+        if self.held[order] - self._unknowable(kiosk, self.held[order]):
             raise Violation(f"{kiosk} charges order {order} although the bank holds its money")
-        for other, name in self._open_charges(order):
-            raise Violation(f"{kiosk} charges order {order} while {name} may still ({other})")
+        open_charges = self._open_charges(order)
+        for other in sorted(open_charges - self._unknowable(kiosk, open_charges)):
+            raise Violation(f"{kiosk} charges order {order} while {other} may still")
         self.charged.add(payment)
         self.charging[kiosk] = payment
         self._kiosk_of[payment] = kiosk
 
-    def _open_charges(self, order: str) -> Iterable[tuple[str, str]]:
+    def _open_charges(self, order: str) -> set[str]:
         """Payments of this order whose end no kiosk knows."""
-        for payment in sorted(self.charged):
-            handover = payment.rpartition("-")[0]
-            ends = TAKEN | NOT_TAKEN
-            if self.order_of[handover] == order and not ends & set(self.kinds_of[payment]):
-                yield payment, handover
+        return {
+            payment
+            for payment in self.charged
+            if self.order_of[payment.rpartition("-")[0]] == order
+            and not (TAKEN | NOT_TAKEN) & set(self.kinds_of[payment])
+        }
 
     def booked(self, kiosk: str, booking: Booking) -> None:
         """The bank has taken money at this kiosk's terminal."""
@@ -148,7 +146,7 @@ class Books:
         self.bookings[payment] = booking
         self._payment_of[booking.terminal_id, booking.id] = payment
         self.held[order].add(payment)
-        if len(self.held[order] - self._held_by_others(kiosk, order)) > 1:
+        if len(self.held[order] - self._unknowable(kiosk, self.held[order])) > 1:
             raise Violation(f"the customer of order {order} is charged twice")
         if NOT_TAKEN & set(self.kinds_of[payment]):
             raise Violation(f"{kiosk} has said that order {order} is not paid; now the bank books")
@@ -167,7 +165,11 @@ class Books:
         if not {Kind.ANSWERED, *TAKEN} & set(self.kinds_of[payment]):
             raise Violation(f"{kiosk} acknowledges an approval that it has not on disk")
 
-    def handed(self, kiosk: str, order: str, is_prepaid: bool) -> None:
+    def was_prepaid(self, order: str) -> None:
+        """Nothing was due at some time: whoever was told so then was told the truth."""
+        self.prepaid.add(order)
+
+    def handed(self, kiosk: str, order: str) -> None:
         """The goods are in the customer's hands."""
         self._tell(kiosk, f"the goods of order {order} leave")
         if order in self.gone:
@@ -176,7 +178,7 @@ class Books:
             kind is Kind.DECIDED_PAID and self.order_of[payment.rpartition("-")[0]] == order
             for payment, kind in self.decided.items()
         )
-        if not (self.held[order] or is_prepaid or decided):
+        if not (self.held[order] or order in self.prepaid or decided):
             raise Violation(f"the goods of order {order} leave unpaid")
         self.gone[order] = kiosk
 

@@ -186,12 +186,7 @@ class Kernel:
         machine.tasks.clear()
 
     def _end(self, task: Task) -> None:
-        if not task.greenlet:  # it has not begun, or is over
-            task.is_over = True
-            self._alive.pop(task, None)
-            return
-        if not task.greenlet:
-            # It has not begun: what is thrown into it would come out here.
+        if not task.greenlet:  # over, or not begun: what is thrown into it would come out here
             task.is_over = True
             self._alive.pop(task, None)
             return

@@ -1,4 +1,4 @@
-"""Towns whose story once broke a promise, cut down to what it takes; all are played in each test."""
+"""Towns whose story once broke a promise, cut down to what it takes: played in every test."""
 
 from __future__ import annotations
 

@@ -123,7 +123,8 @@ class Counterpart:
             self.tell("the seller", f"finds that the goods of order {order.id} have gone before")
             return
         self._town.figures.handovers += 1
-        self._town.books.handed(self.name, order.id, self._town.is_prepaid(order.id))
+        self._town.note_prepaid(order.id)
+        self._town.books.handed(self.name, order.id)
 
 
 class Town:
@@ -302,7 +303,7 @@ class Town:
         originals: dict[str, int] = {}
         out: set[str] = set()
         for paper in kiosk.printer.papers:
-            lines = [line for line in paper.lines if isinstance(line, str)]
+            lines = paper.lines
             # A whole receipt ends so; half a one has no end. Its barcode may be an image.
             if "Thank you!" not in lines:
                 continue
@@ -426,9 +427,10 @@ class Town:
     def row(self, order: str) -> dict[str, Any]:
         return next(row for row in self.store.rows("orders", "number") if row["id"] == order)
 
-    def is_prepaid(self, order: str) -> bool:
+    def note_prepaid(self, order: str) -> None:
         row = self.row(order)
-        return bool(row["paid"] >= row["total"])
+        if row["paid"] >= row["total"]:
+            self.books.was_prepaid(order)
 
 
 def _memory() -> str | None:

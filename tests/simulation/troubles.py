@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import sqlite3
 from collections.abc import Callable
@@ -175,16 +176,21 @@ class Troubles:
 
     def _restore(self) -> None:
         store = self._town.store
-        known = {str(row["id"]) for row in store.rows("payments", "rowid")}
+        known = self._payments_told()
         with store._changed:
             self._backup.backup(store._db)
             store._revision += 1
             store._changed.notify_all()
-        self._town.books.forget(known - {str(row["id"]) for row in store.rows("payments", "rowid")})
+        self._town.books.forget(known - self._payments_told())
         for order in self._town._orders.values():
             # What was ordered since the backup is known to the warehouse.
             if not any(row["id"] == order.id for row in store.rows("orders", "number")):
                 store.add_order(order)
+
+    def _payments_told(self) -> set[str]:
+        """Payments that the shop has heard of."""
+        bodies = (json.loads(row["body"]) for row in self._town.store.rows("facts", "seq"))
+        return {str(body["payment"]) for body in bodies if "payment" in body}
 
     def _staff(self, kiosk: int, fault: Fault, dice: random.Random) -> None:
         """To an order that somebody has come for, or will."""
@@ -196,6 +202,7 @@ class Troubles:
         # The newest are those that are being served.
         order = orders[-1] if dice.random() < 0.7 else dice.choice(orders)
         town.tell("the shop's staff", f"is at order {order.id}")
+        town.note_prepaid(order.id)
         match fault:
             case Fault.CANCELLED:
                 if town.row(order.id)["status"] == OrderStatus.READY:
