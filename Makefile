@@ -13,6 +13,10 @@ BIN := .venv/bin
 WORKERS ?= 2
 # More words for pytest, such as ARGS='-k money'.
 ARGS ?=
+# A simulated town, and how long the searches last.
+SEED ?= 1
+DAYS ?= 1
+EFFORT ?= hour
 # Every branch of these is tested, and the build fails when one is not.
 FULLY_COVERED := appliance/domain/*,appliance/protocols/*
 
@@ -51,10 +55,15 @@ bench: ## measure what the counter promises: speed, memory, start-up
 	@tools/setup.sh test
 	@$(BIN)/python -m tests.bench
 
+.PHONY: sim
+sim: ## play a simulated town and tell what went wrong: make sim SEED=1 DAYS=1
+	@tools/setup.sh test
+	@$(BIN)/python -m tests.simulation --seed '$(SEED)' --days '$(DAYS)' $(ARGS)
+
 .PHONY: proof
-proof: ## search the state machines and the protocols far longer than `make test` does
-	@tools/setup.sh check
-	@$(BIN)/python -m pytest -n $(WORKERS) --hypothesis-profile=proof --timeout=0 tests/domain tests/protocols $(ARGS)
+proof: ## search for a broken promise: make proof EFFORT=short|hour|release
+	@tools/setup.sh test
+	@$(BIN)/python -m tests.proof --effort '$(EFFORT)' $(ARGS)
 
 .PHONY: lock
 lock: ## make requirements/*.txt anew from requirements/*.in

@@ -39,6 +39,7 @@ CHARGING: Final = "counter/charging.py"
 LEDGER: Final = "counter/ledger.py"
 JOURNAL: Final = "counter/journal.py"
 LINK: Final = "counter/shoplink.py"
+OUTBOX: Final = "counter/outbox.py"
 WORKERS: Final = "counter/workers.py"
 ZVT: Final = "drivers/zvt.py"
 ZVT_PAYMENT: Final = "drivers/zvt_payment.py"
@@ -261,22 +262,31 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     _mutant(
         "cursor-first",
         "the cursor moves before the shop has answered",
-        LINK,
+        OUTBOX,
         (
-            "                facts, until = reader.undelivered(after, LOOKED_AT)\n",
-            "                facts, until = reader.undelivered(after, LOOKED_AT)\n"
-            "                self._loop.post(lambda core, seq=until: core.delivered(seq, 0))\n",
+            "        facts, until = self._reader.undelivered(self._after, LOOKED_AT)\n",
+            "        facts, until = self._reader.undelivered(self._after, LOOKED_AT)\n"
+            "        self._loop.post(lambda core: core.delivered(until, 0))\n",
         ),
     ),
     _mutant(
         "cursor-after-failure",
         "the cursor moves although the delivery failed",
-        LINK,
+        OUTBOX,
         (
-            "                self._stop.wait(backoff.next(trouble))\n",
-            "                self._stop.wait(backoff.next(trouble))\n"
-            "                after = until\n",
+            "            self._hand_over(facts[start : start + BATCH])\n",
+            "            try:\n"
+            "                self._hand_over(facts[start : start + BATCH])\n"
+            "            except ShopTrouble:\n"
+            "                self._after = until\n"
+            "                raise\n",
         ),
+    ),
+    _mutant(
+        "restored-shop-left",
+        "a shop that was restored from a backup is not told again",
+        OUTBOX,
+        ("            self._after = min(self._after, place)\n", ""),
     ),
     _mutant(
         "outbox-stops",

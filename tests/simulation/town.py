@@ -304,14 +304,15 @@ class Town:
         out: set[str] = set()
         for paper in kiosk.printer.papers:
             lines = paper.lines
-            # A whole receipt ends so; half a one has no end. Its barcode may be an image.
-            if "Thank you!" not in lines:
-                continue
-            titles = {line.removeprefix("Order ") for line in lines if line.startswith("Order ")}
-            out |= titles
-            if "COPY" not in lines:
-                for number in titles:
-                    originals[number] = originals.get(number, 0) + 1
+            # A whole receipt ends so; half a one has no end, and a paper that was not cut holds
+            # more than one. The barcode would not do: it may be an image.
+            number = ""
+            for line in lines:
+                if line.startswith("Order "):
+                    number = line.removeprefix("Order ")
+                elif line == "Thank you!":
+                    out.add(number)
+                    originals[number] = originals.get(number, 0) + ("COPY" not in lines)
         rows = self.store.rows("orders", "number")
         ids = {str(row["id"]) for row in rows if row["number"] in out}
         self.books.papers(kiosk.name, originals, ids)
