@@ -1,7 +1,7 @@
 """What is going to happen in the town, drawn from a seed before anything does.
 
 A plan is a list of events that stand for themselves: leave one out, and the others happen all the
-same. That is what makes a story short (shrink.py).
+same. That is what makes a story short (story.py).
 """
 
 from __future__ import annotations
