@@ -204,6 +204,8 @@ class Kiosk:
         with suppress(ProcessLookupError):  # it may be gone already
             os.killpg(process.pid, number)
         process.wait(WAIT_S)
+        # Its children die on their own, and hold the lock on the data until then.
+        until(lambda: not _lives(process.pid), "all of it is dead")
 
     def request(
         self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None
@@ -289,3 +291,15 @@ def in_process(rig: Rig) -> Iterator[Counter]:
         yield counter
     finally:
         assert counter.stop(WAIT_S)
+
+
+def _lives(group: int) -> bool:
+    """Whether any process of the group still runs, and holds the lock on the data."""
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        with suppress(OSError):
+            # After the name in brackets: state, parent, group ... and how many threads.
+            values = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()
+            # A zombie is done, but not while other threads of it are dying.
+            if int(values[2]) == group and (values[0] != "Z" or int(values[17]) > 1):
+                return True
+    return False

@@ -147,29 +147,14 @@ class Town:
         return self.rig.data / "journal.sqlite3-wal"
 
     def cut(self) -> None:
-        """SIGKILL to the program and all its processes; returns when they are gone."""
-        process = self.kiosk.process
-        assert process is not None
+        """SIGKILL to the program; returns when it is gone."""
         # Memory that is mapped from a disk without power cannot be read: whoever does, dies.
         with self.reading if self._disk else nullcontext():
             if self._disk is not None:
                 self._disk.freeze()
             self.kiosk.kill()
-            until(lambda: not _alive(process.pid), "all of it is dead")
             if self._disk is not None:
                 self._disk.restart(self._disk.crash(self._dice))
-
-
-def _alive(group: int) -> bool:
-    """Whether any process of the group still runs, and holds the lock on the data."""
-    for entry in filter(str.isdigit, os.listdir("/proc")):
-        with suppress(OSError):
-            # After the name in brackets: state, parent, group ... and how many threads.
-            values = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()
-            # A zombie is done, but not while other threads of it are dying.
-            if int(values[2]) == group and (values[0] != "Z" or int(values[17]) > 1):
-                return True
-    return False
 
 
 @dataclass(slots=True)
