@@ -98,6 +98,7 @@ class Quirk(StrEnum):
     TYPED = "the seller types the number"
 
 
+WAITING: Final = 0.3  # of troubles come in the middle of a payment, where they matter most
 COMPANY: Final = 0.3  # of troubles come with another one at the same counter, as they do
 
 
@@ -121,7 +122,7 @@ class Visit:
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """after: so many writes and syncs of the kiosk's disk later, where the power goes just there;
-    0 is at once."""
+    0 is at once. waits: until the kiosk's next charge is under way."""
 
     at_s: float
     kiosk: int
@@ -129,6 +130,7 @@ class Trouble:
     lasts_s: float
     after: int
     lot: int
+    waits: bool = False
 
 
 Event = Visit | Trouble
@@ -196,9 +198,8 @@ def _day(day: int, chance: random.Random) -> Iterator[Event]:
         kiosk = -1 if fault in EVERYWHERE else near.kiosk
         lasts_s = 0.0 if fault in MOMENTS else chance.choice((1.0, 8.0, 30.0, 120.0, 600.0))
         after = chance.choice((0, 0, 1, 2, 3, 5, 8, 13, 30)) if fault is Fault.POWER_CUT else 0
-        yield Trouble(
-            at_s, kiosk, fault, lasts_s * chance.uniform(0.5, 1.5), after, chance.getrandbits(32)
-        )
+        lot, waits = chance.getrandbits(32), chance.random() < WAITING and kiosk >= 0
+        yield Trouble(at_s, kiosk, fault, lasts_s * chance.uniform(0.5, 1.5), after, lot, waits)
         if chance.random() < COMPANY:
             other = chance.choice((Fault.POWER_CUT, Fault.KILLED, *OFTEN))
             later_s = at_s + chance.uniform(0.0, min(30.0, lasts_s + 5.0))

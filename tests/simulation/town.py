@@ -374,6 +374,7 @@ class Town:
         number = next(n for n, each in enumerate(self.kiosks) if each.name == kiosk)
         limit = self.plan.terms[number].offline_limit or 0
         self.books.leaves(kiosk, charge.payment_id, charge.amount.amount, limit)
+        self.troubles.charged(number)
 
     def _appended(self, journal: Journal, facts: Sequence[Fact]) -> None:
         task = self.kernel.current

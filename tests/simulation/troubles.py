@@ -6,6 +6,7 @@ import json
 import random
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import httpx
@@ -48,6 +49,7 @@ class Troubles:
         self._town, self._kernel = town, town.kernel
         self._now: dict[tuple[int, Fault], tuple[int, random.Random]] = {}
         self._count = 0
+        self._waiting: list[Trouble] = []
         self._down_until: dict[str, float] = {}
         self._backup = sqlite3.connect(":memory:")
 
@@ -56,7 +58,21 @@ class Troubles:
     def morning(self) -> None:
         self._town.store._db.backup(self._backup)
 
+    def charged(self, kiosk: int) -> None:
+        """A charge has left there: what has waited for it comes now, or in a moment."""
+        waiting, self._waiting = self._waiting, []
+        for trouble in waiting:
+            if trouble.kiosk != kiosk:
+                self._waiting.append(trouble)
+                continue
+            now = replace(trouble, waits=False)
+            later_s = random.Random(f"waited {trouble.lot}").uniform(0.0, 8.0)
+            self._kernel.at(self._kernel.now + later_s, lambda now=now: self.begin(now))  # type: ignore[misc]
+
     def begin(self, trouble: Trouble) -> None:
+        if trouble.waits:
+            self._waiting.append(trouble)
+            return
         where = f" at {self._town.kiosks[trouble.kiosk].name}" if trouble.kiosk >= 0 else ""
         lasts = f" for {trouble.lasts_s:.0f} s" if trouble.lasts_s else ""
         who, _, what = trouble.fault.partition(": ")
@@ -81,6 +97,7 @@ class Troubles:
 
     def calm(self) -> None:
         """Everything works again."""
+        self._waiting.clear()
         for (number, trouble), (_, dice) in list(self._now.items()):
             self._set(number, trouble, dice, is_on=False)
         self._now.clear()
