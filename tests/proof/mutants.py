@@ -349,14 +349,13 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     _mutant(
         "approved-in-the-middle",
-        "a result counts as approved although the terminal fell silent before its completion",
-        ZVT_PAYMENT,
+        "a result counts as approved although the line was lost before its completion",
+        ZVT,
         (
-            "            case Silence():\n",
-            "            case Silence():\n"
-            "                answer = self.answer\n"
-            "                if answer is not None and self._result(answer) == results.OK:\n"
-            "                    return Approved(self._card(answer))\n",
+            '            outcome = Unknown(Code.PAYMENT_UNKNOWN, f"line lost: {lost.detail}")\n',
+            '            outcome = Unknown(Code.PAYMENT_UNKNOWN, f"line lost: {lost.detail}")\n'
+            "            if handler.answer is not None and handler.answer.result == results.OK:\n"
+            "                outcome = Approved(handler._card(handler.answer))\n",
         ),
     ),
     _mutant(
@@ -458,8 +457,11 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     _mutant(
         "reprint-unmarked",
         "a wanted reprint does not say that it is a copy",
-        "counter/state.py",
-        ("began=job is not None and job.began,", "began=False,"),
+        "counter/papers.py",
+        (
+            'job = replace(replay_job(facts), code="")',
+            'job = replace(replay_job(facts), code="", began=False)',
+        ),
     ),
     _mutant(
         "begun-too-late",

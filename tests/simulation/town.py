@@ -46,7 +46,9 @@ from tests.simulation.words import told
 
 TIDY_S: Final = 3600.0  # an evening: everything works again, and sellers settle what is left
 SHORTEST_EVENING_S: Final = 120.0  # a kiosk finds out within a minute that its shop forgot
-BASKETS: Final = 6  # few, so that amounts repeat: an older booking of the same is a trap
+WATCH_S: Final = 30.0
+ALONE_MOST: Final = 3  # looks in a row at a payment that nothing is being done about
+BASKETS: Final = 3  # few, so that amounts repeat: an older booking of the same is a trap
 SECRETS: Final = re.compile(r"5413330089604111|demo-token|KS-10\d\d-|541333[^*e]{4,}")
 
 
@@ -143,6 +145,7 @@ class Town:
         self._stack = ExitStack()
         self._orders: dict[tuple[int, int], Order] = {}
         self._logs: list[str] = []
+        self._alone: dict[str, tuple[str, int]] = {}  # by kiosk: a handover, and how often seen
 
     def __enter__(self) -> Self:
         folder = Path(tempfile.mkdtemp(prefix="kassa-town-", dir=_memory()))
@@ -238,6 +241,8 @@ class Town:
                 self.kernel.at(event.at_s, lambda visit=event: self._visit(visit))  # type: ignore[misc]
             else:
                 self.kernel.at(event.at_s, lambda trouble=event: self._trouble(trouble))  # type: ignore[misc]
+        for minute in range(int(OPEN_S // WATCH_S)):
+            self.kernel.at(begin + minute * WATCH_S, self._watch)
         self.kernel.run(begin + OPEN_S)
         self._evening(begin + OPEN_S)
         self.figures.days += 1
@@ -326,6 +331,25 @@ class Town:
             for path in sorted(kiosk.disk.folder.iterdir()):
                 if found := SECRETS.search(path.read_bytes().decode("latin-1")):
                     raise Violation(f"{path.name} of {kiosk.name} holds {found[0]}")
+
+    def _watch(self) -> None:
+        """No payment is left alone: its terminal is at it, or being asked about it."""
+        for kiosk in self.kiosks:
+            core = kiosk.counter._core if kiosk.counter is not None and kiosk.is_on else None
+            running = core.state.running() if core is not None else None
+            if (
+                running is None
+                or kiosk.counter is None
+                or kiosk.disk.is_full
+                or kiosk.counter._terminal.busy_for() > 0
+            ):
+                self._alone.pop(kiosk.name, None)
+                continue
+            seen, times = self._alone.get(kiosk.name, ("", 0))
+            times = times + 1 if seen == running.id else 1
+            self._alone[kiosk.name] = running.id, times
+            if times > ALONE_MOST:
+                raise Violation(f"{kiosk.name} leaves the payment of {running.order.id} alone")
 
     # --- what happens ---------------------------------------------------------------------------
 
