@@ -465,13 +465,16 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     _mutant(
         "begun-too-late",
-        "that a paper has begun is written after its last byte",
+        "that a paper has begun is written when it is out",
         "drivers/escpos_printer.py",
         (
             "        began()\n        self._is_torn = True\n        try:\n"
-            "            self._send_all(line, segments)\n",
+            "            self._send_all(line, segments)\n"
+            "            self._finish(line, identity)\n",
             "        self._is_torn = True\n        try:\n"
-            "            self._send_all(line, segments)\n            began()\n",
+            "            self._send_all(line, segments)\n"
+            "            self._finish(line, identity)\n"
+            "            began()\n",
         ),
     ),
     _mutant(
