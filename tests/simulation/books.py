@@ -69,7 +69,8 @@ class Books:
             raise Violation(f"{kiosk} says that order {order} is paid; the bank does not hold it")
         card, booking = fact.body.get("card"), self.bookings.get(payment)
         if fact.kind is Kind.APPROVED and booking is not None and isinstance(card, dict):
-            if (card.get("amount"), card.get("currency")) != (booking.amount, "EUR"):
+            stated = card.get("amount"), card.get("currency")
+            if stated != (booking.amount, "EUR"):
                 raise Violation(f"{kiosk} keeps another sum for order {order} than the bank booked")
         if fact.kind is Kind.DECLINED and is_held:
             raise Violation(f"{kiosk} says that order {order} is not paid; the bank holds it")

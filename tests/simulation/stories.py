@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.simulation.plan import Event, Fault, Plan, Quirk, Terms, Trouble, Visit, draw
+from tests.simulation.plan import Event, Fault, Plan, Quirk, Terms, Trouble, Visit
 
 _PLAIN: Final = Terms(
     is_network=False,
@@ -37,7 +37,17 @@ STORIES: Final = {
         _trouble(300, Fault.SHOP_RESTORED),
         _visit(400, 2),
     ),
-    # A silent terminal: its simulator spun over a deadline that it did not keep.
-    "70": draw("70", 1),
-    "226": draw("226", 1),
+    # The same in the last minute of the day: a quiet kiosk must find out by itself.
+    "restored-late": _plan("restored-late", _visit(100, 1), _trouble(1790, Fault.SHOP_RESTORED)),
+    # A seller who tries again and again while the terminal hangs once filled a queue.
+    "silent": _plan(
+        "silent", _visit(100, 1), _trouble(95, Fault.TERMINAL_SILENT, 400), _visit(600, 2)
+    ),
+    # A full disk, while the terminal proves what became of a payment.
+    "full": _plan(
+        "full",
+        _visit(100, 1),
+        _trouble(101, Fault.TERMINAL_PLUG, 200),
+        _trouble(104, Fault.DISK_FULL, 300),
+    ),
 }
