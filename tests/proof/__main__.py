@@ -15,7 +15,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from tests.proof import exhaustive, fuzz, kills, mutation, power_cuts, requests, simulation
+from tests.proof import (
+    exhaustive,
+    fuzz,
+    kills,
+    mutation,
+    power_cuts,
+    properties,
+    requests,
+    simulation,
+)
 from tests.proof.result import Result
 
 PROCESSES: Final = os.cpu_count() or 1
@@ -49,6 +58,7 @@ EFFORTS: Final[Mapping[str, Effort]] = {
 
 def searches(effort: Effort, seed: int) -> Mapping[str, Callable[[], Result]]:
     """By name, in the order of the table."""
+    deeper = {"properties": lambda: properties.search(processes=PROCESSES)}
     return {
         "exhaustive": lambda: exhaustive.search(deep=effort.is_deep),
         "simulation": lambda: simulation.search(days=effort.days, seed=seed, processes=PROCESSES),
@@ -57,6 +67,7 @@ def searches(effort: Effort, seed: int) -> Mapping[str, Callable[[], Result]]:
         "fuzz": lambda: fuzz.search(seconds_each=effort.fuzz_s, runs_each=None, seed=seed),
         "requests": lambda: requests.search(examples=effort.requests, seed=seed),
         "mutants": lambda: mutation.search(days=effort.mutant_days, names=effort.mutants),
+        **(deeper if effort.is_deep else {}),  # the rest of them is what `make test` does
     }
 
 
