@@ -15,19 +15,20 @@ from typing import Final
 from appliance.drivers.printer_lines import LineBroken, PrinterLine
 from appliance.protocols.linescan import LineScan
 from appliance.protocols.scans import Scanned
-from appliance.protocols.zvt import answers
+from appliance.protocols.zvt import answers, commands
 from appliance.simulators.bank import Bank, Booking
 from appliance.simulators.escpos_printer import EscposPrinterSimulator
 from appliance.simulators.printer_faults import Fault
 from appliance.simulators.zvt_machine import LineOptions, Sendable, Stopped
 from appliance.simulators.zvt_payments import Presented, SimulatorOptions
 from appliance.simulators.zvt_ports import Port
-from appliance.simulators.zvt_terminal import ZvtTerminalSimulator
+from appliance.simulators.zvt_terminal import NOTHING_STORED, ZvtTerminalSimulator
 from tests.simulation.kernel import Kernel
 from tests.simulation.wires import IN_FLIGHT_MOST, TerminalPort, Wire
 
 LOOK_AROUND_S: Final = 30.0
 PRINTER_TICK_S: Final = 0.02
+ANOTHERS_SUM: Final = 7
 CLEAN_AFTER_S: Final = 60.0  # from then on nothing is on a line that was harmed before
 
 
@@ -47,6 +48,7 @@ class SimulatedTerminal(ZvtTerminalSimulator):
     ) -> None:
         self._kernel, self.wire, self._now, self._accepted = kernel, wire, now, accepted
         self._is_stopped = False
+        self.is_forgetful = False
         super().__init__(options, bank=bank, clock=kernel.monotonic)
 
     def new_port(self, options: LineOptions) -> Port:
@@ -84,6 +86,23 @@ class SimulatedTerminal(ZvtTerminalSimulator):
         ):
             self._accepted()
         return answer
+
+    def _repeat(self, command: commands.RepeatReceipt) -> None:
+        if self.is_forgetful:
+            self.send(answers.Refusal(NOTHING_STORED))
+            return
+        super()._repeat(command)
+
+    def serve_another(self, until_s: float) -> None:
+        """As soon as it is at rest, another shop's till books something: of a sum that none of ours
+        can have."""
+        if self.is_busy or not self.powered:
+            if self._kernel.now < until_s:
+                self._kernel.at(self._kernel.now + 0.2, lambda: self.serve_another(until_s))
+            return
+        status = super()._new_status(ANOTHERS_SUM, 978, Presented(0x00, "", "contactless"))
+        self._before, self._last = self._last, status
+        self._last_slips = []
 
     def _new_status(
         self, amount: int, currency: int, presented: Presented

@@ -135,7 +135,7 @@ class Seller:
     def settle(self, screen: Screen) -> None:
         """What only a person can: look at the terminal's own journal, and say."""
         body: Any = screen.body
-        if body.needs_seller and body.may_decide and self._dice.random() < 0.3:
+        if body.needs_seller and self._dice.random() < 0.7:
             # Nobody has signed in: then this must have no effect.
             self.press(screen, Action.DECIDE_NOT_PAID)
         if body.needs_seller or (screen.seller is None and Action.DECIDE_PAID in screen.actions):

@@ -38,6 +38,8 @@ class Fault(StrEnum):
     NOT_TAKEN = "terminal: it does not take the next frames (NAK)"
     BUSY_AFTER = "terminal: it stays busy after a loss"
     REFUSES = "terminal: it refuses payments"
+    FORGETS = "terminal: it cannot tell its last transaction"
+    ANOTHER_TILL = "terminal: somebody pays at it from another till"
     IGNORES_ABORT = "terminal: it acknowledges an abort and goes on"
 
     NO_PAPER = "printer: the paper is out"
@@ -64,6 +66,7 @@ class Fault(StrEnum):
 MOMENTS: Final = frozenset(
     {
         Fault.POWER_CUT, Fault.KILLED, Fault.STOPPED, Fault.CLOCK_JUMPS, Fault.JAM,
+        Fault.ANOTHER_TILL,
         Fault.SHOP_RESTORED, Fault.CANCELLED, Fault.PAID_ONLINE, Fault.EDITED, Fault.TOUCHED,
     }
 )  # fmt: skip
@@ -78,6 +81,7 @@ OFTEN: Final = (
     Fault.POWER_CUT, Fault.POWER_CUT, Fault.POWER_CUT, Fault.KILLED, Fault.KILLED,
     Fault.ANSWER, Fault.ANSWER, Fault.ANSWER, Fault.TERMINAL_CABLE, Fault.TERMINAL_PLUG,
     Fault.TERMINAL_NOISE, Fault.NETWORK_LOSSY, Fault.NETWORK_DOWN, Fault.DISK_FULL,
+    Fault.FORGETS, Fault.ANOTHER_TILL,
 )  # fmt: skip
 """The dangerous ones come more often than the rest, of which each comes once."""
 
@@ -196,7 +200,7 @@ def _day(day: int, chance: random.Random) -> Iterator[Event]:
             # While somebody is served: nothing much can go wrong at a counter without a customer.
             at_s = near.at_s + chance.uniform(0.0, 16.0)
         kiosk = -1 if fault in EVERYWHERE else near.kiosk
-        lasts_s = 0.0 if fault in MOMENTS else chance.choice((1.0, 8.0, 30.0, 120.0, 600.0))
+        lasts_s = 0.0 if fault in MOMENTS else chance.choice((1.0, 8.0, 30.0, 120.0, 400.0, 700.0))
         after = chance.choice((0, 0, 1, 2, 3, 5, 8, 13, 30)) if fault is Fault.POWER_CUT else 0
         lot, waits = chance.getrandbits(32), chance.random() < WAITING and kiosk >= 0
         yield Trouble(at_s, kiosk, fault, lasts_s * chance.uniform(0.5, 1.5), after, lot, waits)

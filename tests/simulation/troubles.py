@@ -106,6 +106,7 @@ class Troubles:
             kiosk.disk.is_full = False
             kiosk.clock.off_s = 0.0
             kiosk.terminal.faults = NO_FAULTS
+            kiosk.terminal.is_forgetful = False
             for fault in PrinterFault:
                 if fault in kiosk.printer._faults:
                     kiosk.printer.set_fault(fault, False)
@@ -129,6 +130,10 @@ class Troubles:
                 self._stop(kiosk)
             case Fault.CLOCK_JUMPS:
                 kiosk.clock.off_s = dice.choice((-86_400.0 * 30, -3600.0, -7.0, 60.0, 86_400.0))
+            case Fault.ANOTHER_TILL if kiosk.is_network:
+                kiosk.terminal.serve_another(self._kernel.now + 300.0)
+            case Fault.ANOTHER_TILL:
+                pass  # a serial line has one end
             case Fault.JAM:
                 kiosk.printer.jam_next_cut()
                 self._kernel.at(
@@ -243,6 +248,8 @@ class Troubles:
         match fault:
             case Fault.DISK_FULL:
                 kiosk.disk.is_full = is_on
+            case Fault.FORGETS:
+                kiosk.terminal.is_forgetful = is_on
             case Fault.TERMINAL_CABLE:
                 kiosk.terminal.cable_out() if is_on else kiosk.terminal.cable_in()
             case Fault.TERMINAL_PLUG:
