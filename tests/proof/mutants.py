@@ -532,13 +532,9 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
     _mutant(
         "trace-unmasked",
-        "a card's number stands in the trace of the terminal's line as it is",
-        "protocols/zvt/pan.py",
-        (
-            '    masked = mask_pan(value.hex().replace("e", "*"))\n'
-            '    return bytes.fromhex(masked.replace("*", "e"))\n',
-            "    return value\n",
-        ),
+        "the trace of the terminal's line holds card numbers as they came",
+        "drivers/zvt_trace.py",
+        ('entry["hex"] = redact(apdu).hex()', 'entry["hex"] = apdu.hex()'),
     ),
     _mutant(
         "token-in-the-log",

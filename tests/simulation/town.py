@@ -49,7 +49,10 @@ SHORTEST_EVENING_S: Final = 120.0  # a kiosk finds out within a minute that its 
 WATCH_S: Final = 30.0
 ALONE_MOST: Final = 3  # looks in a row at a payment that nothing is being done about
 BASKETS: Final = 3  # few, so that amounts repeat: an older booking of the same is a trap
-SECRETS: Final = re.compile(r"5413330089604111|demo-token|KS-10\d\d-|541333[^*e]{4,}")
+SECRETS: Final = re.compile(
+    # the second is the first in hexadecimal characters
+    r"5413330089604111|35343133333330303839363034313131|demo-token|KS-10\d\d-|541333[^*e]{4,}"
+)
 
 
 @dataclass(slots=True)

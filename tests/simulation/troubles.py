@@ -39,6 +39,7 @@ _NETWORK: Final = frozenset(
         Fault.SHOP_NONSENSE,
     }
 )  # fmt: skip
+_HARD: Final = (AnswerFault.CUT_IN_PRINT,) * 4 + (AnswerFault.CUT, AnswerFault.LOST)
 _NONSENSE: Final = (b"", b"null", b"{}", b"[]", b"<!doctype html><p>Please log in.", b"\xff" * 40)
 
 
@@ -331,7 +332,7 @@ def _late(dice: random.Random) -> Callable[[str, bytes], list[tuple[float, bytes
 def _terminal_faults(fault: Fault, dice: random.Random) -> Faults:
     match fault:
         case Fault.ANSWER:
-            return Faults(answer=dice.choice(list(AnswerFault)), seed=dice.getrandbits(16))
+            return Faults(answer=dice.choice((*AnswerFault, *_HARD)), seed=dice.getrandbits(16))
         case Fault.TERMINAL_SILENT:
             return Faults(silent=True)
         case Fault.SLOW_HOST:
