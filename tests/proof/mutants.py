@@ -475,6 +475,56 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     _mutant(
+        "baseline-too-old",
+        "the driver does not remember the last transaction after a charge",
+        ZVT,
+        ("        self._baseline = counted\n", ""),
+    ),
+    _mutant(
+        "amount-not-compared",
+        "the last transaction counts whatever its amount",
+        ZVT_PAYMENT,
+        (
+            "if last.amount is None or not is_what_was_asked(last, asked):",
+            "if last.amount is None:",
+        ),
+    ),
+    _mutant(
+        "overwritten-memory-asked",
+        "the terminal is asked about an older payment when a later one is its last",
+        CHARGING,
+        ("                and payment.id == state.last_started\n", ""),
+    ),
+    _mutant(
+        "charge-repeated",
+        "the charge is sent a second time when nothing comes back",
+        ZVT,
+        (
+            "            outcome = handler.outcome(ending)\n",
+            '            if getattr(ending, "was_accepted", True) is False:\n'
+            "                ending = dialogue.run(command, self._clock() + self._times.charge_s)\n"
+            "            outcome = handler.outcome(ending)\n",
+        ),
+    ),
+    _mutant(
+        "stale-answer-heard",
+        "what is left over from another command is taken for this payment's",
+        ZVT_SESSION,
+        (
+            "        if self._accepted or not isinstance(message, _FromWithin):",
+            "        if self._accepted or message is not None:",
+        ),
+    ),
+    _mutant(
+        "stale-tap-counts",
+        "a tap on a screen that is gone is taken for one on the present screen",
+        "counter/counter.py",
+        (
+            "if command.seq is not None and not self._epoch <= command.seq <= self._screen.seq:",
+            "if command.seq is not None and command.seq < 0:",
+        ),
+    ),
+    _mutant(
         "slip-unmasked",
         "a card's number on a terminal's slip reaches the journal as it is",
         "protocols/zvt/pan.py",

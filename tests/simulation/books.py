@@ -40,6 +40,7 @@ class Books:
         self.decided: dict[str, Kind] = {}  # by payment
         self.promised: dict[str, set[int]] = defaultdict(set)  # by handover: dues the shop granted
         self.agreed: dict[str, set[int]] = defaultdict(set)  # by order: sums a seller said yes to
+        self.given: set[tuple[str, str]] = set()  # by kiosk: orders that a seller gave away there
         self.printed_today: dict[str, set[str]] = defaultdict(set)  # by kiosk: orders
         self.forgotten: set[str] = set()  # payments that the shop was told, and lost itself
         self._kiosk_of: dict[str, str] = {}  # by payment that left for a terminal
@@ -58,6 +59,8 @@ class Books:
             if isinstance(payment, str):
                 self._about_payment(kiosk, payment, fact)
             self._about_paper(kiosk, fact)
+            if fact.kind is Kind.HANDED_OVER and (kiosk, order) not in self.given:
+                raise Violation(f"{kiosk} says that order {order} is handed over; no seller did so")
             if fact.kind is Kind.JOURNAL_SET_ASIDE:
                 raise Violation(f"{kiosk} takes its journal for damaged; no disk was")
 

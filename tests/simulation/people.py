@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 PATIENCE_S: Final = 900.0  # of a customer whose order does not come about
 RETRY_S: Final = 20.0
 TRIES: Final = 3
+LATE: Final = 0.2  # of taps come after a while
 BADGE: Final = "KS-1001-7XQ2"
 LOOKS_EVERY_S: Final = 0.8
 _AGAIN_LATER: Final = (
@@ -83,9 +84,14 @@ class Seller:
         self._count += 1
         command = Command(f"{self._at.name}-{self._count}", action, argument, screen.seq)
         self._at.tell("the seller", f"presses {action}")
+        body: Any = screen.body
         if (action, screen.page) == (Action.CONFIRM, Page.ORDER):
-            body: Any = screen.body
             self._at.agrees(body.order)
+        if (action, screen.page) == (Action.CONFIRM, Page.HAND_OVER):
+            self._at.gives(body.order)
+        if self._dice.random() < LATE:
+            # A finger on its way: the screen may be another one when it arrives.
+            self._kernel.sleep(self._dice.uniform(0.1, 1.5))
         answer = counter.command(command).answer
         if twice:
             self._kernel.sleep(self._dice.choice((0.0, 0.1, 0.3)))

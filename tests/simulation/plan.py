@@ -185,7 +185,7 @@ def _terms(number: int, chance: random.Random) -> Terms:
         # Only where no other counter can charge the same order: nobody is asked for a claim then.
         offline_limit=chance.choice((None, 5000)) if number == 2 else None,
         require_seller=chance.random() < 0.3,
-        keep_days=chance.choice((1, 400)),
+        keep_days=chance.choice((3, 400)),
     )
 
 

@@ -110,6 +110,10 @@ class Counterpart:
         """The seller says yes to this sum, as the screen states it."""
         self._town.books.agreed[order.id].add(order.due.amount)
 
+    def gives(self, order: Order) -> None:
+        """The seller has the goods of this order in hand, and says so."""
+        self._town.books.given.add((self.name, order.id))
+
     def order_of(self, visit: Visit) -> Order:
         return self._town.order_of(visit)
 
