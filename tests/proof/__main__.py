@@ -65,9 +65,13 @@ def searches(effort: Effort, seed: int) -> Mapping[str, Callable[[], Result]]:
         "simulation": lambda: simulation.search(days=effort.days, seed=seed, processes=PROCESSES),
         "kills": lambda: kills.search(rounds=effort.kill_rounds, seed=seed),
         "power-cuts": lambda: power_cuts.search(cuts=effort.power_cuts, seed=seed),
-        "fuzz": lambda: fuzz.search(seconds_each=effort.fuzz_s, runs_each=None, seed=seed),
+        "fuzz": lambda: fuzz.search(
+            seconds_each=effort.fuzz_s, runs_each=None, seed=seed, processes=PROCESSES
+        ),
         "requests": lambda: requests.search(examples=effort.requests, seed=seed),
-        "mutants": lambda: mutation.search(days=effort.mutant_days, names=effort.mutants),
+        "mutants": lambda: mutation.search(
+            days=effort.mutant_days, names=effort.mutants, processes=PROCESSES
+        ),
         **(deeper if effort.is_deep else {}),  # the rest of them is what `make test` does
     }
 

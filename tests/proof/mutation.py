@@ -15,7 +15,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -32,6 +33,7 @@ EXHAUSTIVE: Final = tuple(
 EXHAUSTIVE_S: Final = 600.0
 DAY_S: Final = 180.0  # of real time, on a slow and busy machine; a day takes some seconds
 DAYS: Final = 20
+SOUND_DAYS: Final = 4  # of the program as it is; the other searches play it for much longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +47,35 @@ class Found:
     seconds: float
 
 
-def search(*, days: int, names: Sequence[str] | None = None, seed: int = 1) -> Result:
+def search(
+    *, days: int, names: Sequence[str] | None = None, seed: int = 1, processes: int = 1
+) -> Result:
     """Every mutant, or those of these names; at most so many days for each, from this seed on."""
     started = time.monotonic()
     chosen = [mutant for mutant in MUTANTS if not names or mutant.name in names]
     violations: list[str] = []
     found = 0
-    with _copy() as tree:
-        sound = _hunt(tree, days, seed, exhaustive=True)
+    with ExitStack() as stack:
+        trees = [stack.enter_context(_copy()) for _ in range(processes)]
+        sound = _hunt(trees[0], min(days, SOUND_DAYS), seed, exhaustive=True)
         _tell("(none)", sound)
         if sound.by:
             violations.append(f"the program as it is: {sound.by}: {sound.promise}")
             chosen = []
-        for mutant in chosen:
-            with _applied(tree, mutant):
-                is_domains = any(edit.file.startswith(DOMAIN) for edit in mutant.edits)
-                outcome = _hunt(tree, days, seed, exhaustive=is_domains)
+
+        def hunt(mutant: Mutant) -> Found:
+            is_domains = any(edit.file.startswith(DOMAIN) for edit in mutant.edits)
+            tree = trees.pop()  # as many as there are hands
+            try:
+                with _applied(tree, mutant):
+                    outcome = _hunt(tree, days, seed, exhaustive=is_domains)
+            finally:
+                trees.append(tree)
             _tell(mutant.name, outcome)
+            return outcome
+
+        pool = stack.enter_context(ThreadPoolExecutor(processes))
+        for mutant, outcome in zip(chosen, pool.map(hunt, chosen), strict=True):
             found += bool(outcome.by)
             if not outcome.by:
                 violations.append(f"nobody notices that {mutant.wrong} ({mutant.name})")
