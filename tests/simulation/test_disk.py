@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import sqlite3
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -50,16 +51,26 @@ def test_what_was_acknowledged_is_there_after_every_cut(tmp_path: Path, seed: in
                     facts = journal.append([Draft(Kind.SIGNED_IN, "", {"name": body})])
                     acknowledged += [fact.id for fact in facts]
             assert disk.is_dead
+            journal.close()  # of no effect on a disk without power
             disk = disk.after_power_cut(tmp_path / str(number + 1), dice)
     assert len(acknowledged) > CUTS
 
 
-def table(path: Path, synchronous: str) -> sqlite3.Connection:
+@contextmanager
+def table(path: Path, synchronous: str) -> Iterator[sqlite3.Connection]:
     db = sqlite3.connect(path, isolation_level=None)
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute(f"PRAGMA synchronous = {synchronous}")
-    db.execute("CREATE TABLE IF NOT EXISTS t (x)")
-    return db
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute(f"PRAGMA synchronous = {synchronous}")
+        db.execute("CREATE TABLE IF NOT EXISTS t (x)")
+        yield db
+    finally:
+        db.close()
+
+
+def rows(folder: Path) -> list[tuple[int]]:
+    with table(folder / "t.sqlite3", "FULL") as db:
+        return db.execute("SELECT x FROM t").fetchall()
 
 
 def rows_after_a_cut(folder: Path, synchronous: str, seed: int) -> int:
@@ -68,17 +79,12 @@ def rows_after_a_cut(folder: Path, synchronous: str, seed: int) -> int:
         disk = Disk(folder / "before")
         disk.folder.mkdir(parents=True)
         VFS.disks[:] = [disk]
-        db = table(disk.folder / "t.sqlite3", "FULL")
-        db.execute(f"PRAGMA synchronous = {synchronous}")
-        for number in range(20):
-            db.execute("INSERT INTO t VALUES (?)", (number,))
-        after = disk.after_power_cut(folder / "after", random.Random(seed))
-        count: int = (
-            table(after.folder / "t.sqlite3", "FULL")
-            .execute("SELECT count(*) FROM t")
-            .fetchone()[0]
-        )
-        return count
+        with table(disk.folder / "t.sqlite3", "FULL") as db:
+            db.execute(f"PRAGMA synchronous = {synchronous}")
+            for number in range(20):
+                db.execute("INSERT INTO t VALUES (?)", (number,))
+            after = disk.after_power_cut(folder / "after", random.Random(seed))
+        return len(rows(after.folder))
 
 
 def test_the_disk_can_lose_what_was_not_synced(tmp_path: Path) -> None:
@@ -92,14 +98,12 @@ def test_a_killed_program_loses_nothing_that_it_wrote(tmp_path: Path) -> None:
         disk = Disk(tmp_path / "before")
         disk.folder.mkdir()
         VFS.disks[:] = [disk]
-        db = table(disk.folder / "t.sqlite3", "OFF")
-        db.execute("INSERT INTO t VALUES (1)")
-        after = disk.after_kill(tmp_path / "after")
-        assert table(after.folder / "t.sqlite3", "FULL").execute("SELECT * FROM t").fetchall() == [
-            (1,)
-        ]
-        with pytest.raises(sqlite3.OperationalError):
-            db.execute("INSERT INTO t VALUES (2)")  # its disk is gone
+        with table(disk.folder / "t.sqlite3", "OFF") as db:
+            db.execute("INSERT INTO t VALUES (1)")
+            after = disk.after_kill(tmp_path / "after")
+            assert rows(after.folder) == [(1,)]
+            with pytest.raises(sqlite3.OperationalError):
+                db.execute("INSERT INTO t VALUES (2)")  # its disk is gone
 
 
 def test_a_full_disk_takes_no_more_and_works_again(tmp_path: Path) -> None:
@@ -107,9 +111,9 @@ def test_a_full_disk_takes_no_more_and_works_again(tmp_path: Path) -> None:
         disk = Disk(tmp_path / "d")
         disk.folder.mkdir()
         VFS.disks[:] = [disk]
-        db = table(disk.folder / "t.sqlite3", "FULL")
-        disk.is_full = True
-        with pytest.raises(sqlite3.OperationalError, match="full"):
+        with table(disk.folder / "t.sqlite3", "FULL") as db:
+            disk.is_full = True
+            with pytest.raises(sqlite3.OperationalError, match="full"):
+                db.execute("INSERT INTO t VALUES (?)", ("x" * 20_000,))
+            disk.is_full = False
             db.execute("INSERT INTO t VALUES (?)", ("x" * 20_000,))
-        disk.is_full = False
-        db.execute("INSERT INTO t VALUES (?)", ("x" * 20_000,))
