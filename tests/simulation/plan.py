@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -204,6 +204,11 @@ def _day(day: int, chance: random.Random) -> Iterator[Event]:
         after = chance.choice((0, 0, 1, 2, 3, 5, 8, 13, 30)) if fault is Fault.POWER_CUT else 0
         lot, waits = chance.getrandbits(32), chance.random() < WAITING and kiosk >= 0
         yield Trouble(at_s, kiosk, fault, lasts_s * chance.uniform(0.5, 1.5), after, lot, waits)
+        if fault is Fault.SHOP_RESTORED:
+            # Somebody comes whose payment the shop has just forgotten.
+            paid = chance.choice([v for v in visits if v.at_s < at_s] or visits)
+            again_s = at_s + chance.uniform(5.0, 50.0)
+            yield replace(paid, at_s=again_s, quirks=frozenset[Quirk](), comes_again=True)
         if chance.random() < COMPANY:
             other = chance.choice((Fault.POWER_CUT, Fault.KILLED, *OFTEN))
             later_s = at_s + chance.uniform(0.0, min(30.0, lasts_s + 5.0))
