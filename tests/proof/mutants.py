@@ -495,15 +495,6 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     _mutant(
-        "stale-tap-counts",
-        "a tap on a screen that is gone is taken for one on the present screen",
-        "counter/counter.py",
-        (
-            "if command.seq is not None and not self._epoch <= command.seq <= self._screen.seq:",
-            "if command.seq is not None and command.seq < 0:",
-        ),
-    ),
-    _mutant(
         "slip-unmasked",
         "a card's number on a terminal's slip reaches the journal as it is",
         "protocols/zvt/pan.py",
