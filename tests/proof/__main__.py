@@ -51,7 +51,7 @@ QUICK_MUTANTS: Final = ("restart-charges", "effect-first", "unknown-is-declined"
 EFFORTS: Final[Mapping[str, Effort]] = {
     # For each change: within five minutes on two slow cores.
     "short": Effort(False, 18, 12, 200, 1.0, 10, QUICK_MUTANTS, 12),
-    "hour": Effort(True, 300, 400, 3000, 20.0, 60, (), 120),
+    "hour": Effort(True, 330, 400, 3000, 20.0, 60, (), 120),
     # Before a release: ten million steps, ten thousand kills, a hundred million executions.
     "release": Effort(True, 1500, 6000, 6000, 600.0, 400, (), 400),
 }
