@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Final
 
@@ -14,6 +13,7 @@ from tests.simulation.story import Run, gist, play_seed, shorten
 
 NAME: Final = "simulated days"
 DAYS_A_TOWN: Final = 3
+TOWNS_A_PROCESS: Final = 10
 TOLD: Final = 3  # stories that are shortened; of the rest the seed must do
 FIGURES: Final = ("steps", "days", "handovers", "charges", "faults")
 
@@ -24,9 +24,10 @@ def search(*, days: int, seed: int, processes: int = 1) -> Result:
     figures = Counter[str](dict.fromkeys(FIGURES, 0))
     violations: list[str] = []
     towns = [f"{seed}-{number}" for number in range(-(-days // DAYS_A_TOWN))]
-    # Fresh processes: a town leaves greenlets and callbacks of SQLite's behind.
-    with ProcessPoolExecutor(processes, get_context("spawn"), max_tasks_per_child=20) as pool:
-        for run in pool.map(_play, towns):
+    # Fresh processes now and then: a town leaves greenlets and connections of SQLite's behind. Not a
+    # ProcessPoolExecutor: with max_tasks_per_child it can wait for ever (CPython gh-115634).
+    with get_context("spawn").Pool(processes, maxtasksperchild=TOWNS_A_PROCESS) as pool:
+        for run in pool.imap(_play, towns):
             figures.update({name: getattr(run.figures, name) for name in FIGURES})
             if run.broken:
                 violations.append(_told(run, is_short=len(violations) < TOLD))
