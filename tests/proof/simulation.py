@@ -24,7 +24,7 @@ def search(*, days: int, seed: int, processes: int = 1) -> Result:
     figures = Counter[str](dict.fromkeys(FIGURES, 0))
     violations: list[str] = []
     towns = [f"{seed}-{number}" for number in range(-(-days // DAYS_A_TOWN))]
-    # Fresh processes now and then: a town leaves greenlets and connections of SQLite's behind. Not a
+    # Fresh processes now and then: a town leaves connections of SQLite's behind. Not a
     # ProcessPoolExecutor: with max_tasks_per_child it can wait for ever (CPython gh-115634).
     with get_context("spawn").Pool(processes, maxtasksperchild=TOWNS_A_PROCESS) as pool:
         for run in pool.imap(_play, towns):
