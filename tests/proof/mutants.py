@@ -467,31 +467,12 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         ("        if self.ledger.needs_seller():\n", "        if not self.ledger:\n"),
     ),
     _mutant(
-        "money-out-of-sight",
-        "a payment that ends while the seller looks elsewhere is on nobody's list",
-        LEDGER,
-        (
-            "        elif handover.state is ho.State.TO_HAND_OVER:\n"
-            "            self.record(handover, self.draft(handover, Kind.SET_ASIDE))\n",
-            "",
-        ),
-    ),
-    _mutant(
         "amount-not-compared",
         "the last transaction counts whatever its amount",
         ZVT_PAYMENT,
         (
             "if last.amount is None or not is_what_was_asked(last, asked):",
             "if last.amount is None:",
-        ),
-    ),
-    _mutant(
-        "stale-answer-heard",
-        "what is left over from another command is taken for this payment's",
-        ZVT_SESSION,
-        (
-            "        if self._accepted or not isinstance(message, _FromWithin):",
-            "        if self._accepted or message is not None:",
         ),
     ),
     _mutant(
