@@ -1,4 +1,4 @@
-"""A journal on a real file, for the tests that take one."""
+"""A counter, and a journal on a real file, for the tests that take one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from appliance.counter.journal import Journal
+from tests.counter.harness import Bench, bench
 from tests.counter.journals import at_now
 
 
@@ -21,3 +22,9 @@ def book(path: Path) -> Iterator[Journal]:
     opened = Journal(path, at_now)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def counter(tmp_path: Path) -> Iterator[Bench]:
+    with bench(tmp_path) as made:
+        yield made

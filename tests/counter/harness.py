@@ -16,6 +16,7 @@ from appliance.counter.screen import Action, Page, Screen
 from appliance.counter.settings import Settings
 from appliance.counter.state import Job
 from appliance.domain.errors import ShopTrouble, TerminalTrouble
+from appliance.domain.facts import Kind
 from appliance.domain.money import CURRENCIES, Money, Quantity
 from appliance.domain.order import Check, CheckKind, Customer, Line, Order, OrderStatus
 from appliance.domain.payment import Baseline, Card
@@ -216,3 +217,8 @@ def bench(folder: Path, settings: Settings | None = None) -> Iterator[Bench]:
         yield made
     finally:
         made.core.journal.close()
+
+
+def kinds(counter: Bench) -> list[Kind]:
+    """Of all facts, oldest first."""
+    return [fact.kind for _, fact in counter.core.journal.facts()]
