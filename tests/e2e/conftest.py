@@ -12,10 +12,10 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from appliance.counter.screen import Screen
+from appliance.counter.screen import Action, Screen
 from tests.web.fake import FakeCounter
 from tests.web.samples import AT
 from web import WebSettings, create_app
@@ -114,3 +114,26 @@ def page(browser: Browser, kiosk: Kiosk) -> Iterator[Page]:
     yield opened
     context.close()
     assert errors == []
+
+
+@pytest.fixture
+def opened(page: Page, kiosk: Kiosk) -> Page:
+    page.goto(kiosk.address)
+    expect(page.locator("#say")).not_to_be_empty()  # the script runs
+    return page
+
+
+def until(page: Page, is_so: Callable[[], bool]) -> None:
+    for _ in range(WAIT_MS // 20):
+        if is_so():
+            return
+        page.wait_for_timeout(20)
+    raise AssertionError("it did not come to that")
+
+
+def sent(kiosk: Kiosk) -> list[tuple[Action, str, int | None]]:
+    return [(c.action, c.argument, c.seq) for c in kiosk.counter.commands]
+
+
+def settled(page: Page) -> None:
+    page.wait_for_selector("body:not(.settling)")
