@@ -15,12 +15,13 @@ from appliance.counter.journal import Journal
 from appliance.counter.screen import Action, Page, Screen
 from appliance.counter.settings import Settings
 from appliance.counter.state import Job
-from appliance.domain.errors import ShopTrouble, TerminalTrouble
+from appliance.domain.errors import Code, ShopTrouble, TerminalTrouble
 from appliance.domain.facts import Kind
 from appliance.domain.money import CURRENCIES, Money, Quantity
 from appliance.domain.order import Check, CheckKind, Customer, Line, Order, OrderStatus
 from appliance.domain.payment import Baseline, Card
 from appliance.ports import (
+    WELL,
     Approved,
     Charge,
     Claimed,
@@ -29,6 +30,7 @@ from appliance.ports import (
     Seller,
     SellerList,
     Snapshot,
+    Unknown,
 )
 
 EUR = CURRENCIES["EUR"]
@@ -222,3 +224,13 @@ def bench(folder: Path, settings: Settings | None = None) -> Iterator[Bench]:
 def kinds(counter: Bench) -> list[Kind]:
     """Of all facts, oldest first."""
     return [fact.kind for _, fact in counter.core.journal.facts()]
+
+
+def in_doubt(counter: Bench) -> tuple[str, str]:
+    """A payment that the terminal could not be asked about; the terminal is then back."""
+    counter.core.device("terminal", WELL)
+    counter.to_charging()
+    handover, payment = counter.handover, counter.payment
+    for _ in range(2):
+        counter.end(Unknown(Code.PAYMENT_UNKNOWN, "gone"))
+    return handover, payment

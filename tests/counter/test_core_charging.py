@@ -20,7 +20,6 @@ from appliance.domain.errors import Code, ShopTrouble, TerminalTrouble
 from appliance.domain.facts import Kind
 from appliance.domain.money import Money
 from appliance.ports import (
-    WELL,
     Claimed,
     ClaimRefused,
     Declined,
@@ -28,7 +27,7 @@ from appliance.ports import (
     Slip,
     Unknown,
 )
-from tests.counter.harness import AGE, BASELINE, EUR, Bench, approved, bench, kinds, order
+from tests.counter.harness import AGE, BASELINE, EUR, Bench, approved, bench, in_doubt, kinds, order
 
 A = Action
 
@@ -216,16 +215,6 @@ def test_a_claim_of_another_order_charges_nothing(counter: Bench) -> None:
     assert isinstance(body, OrderPage)
     assert (body.code, body.order.number) == (Code.SHOP_NONSENSE, "1042")
     assert counter.hands.charges == []
-
-
-def in_doubt(counter: Bench) -> tuple[str, str]:
-    """A payment that the terminal could not be asked about; the terminal is then back."""
-    counter.core.device("terminal", WELL)
-    counter.to_charging()
-    handover, payment = counter.handover, counter.payment
-    for _ in range(2):
-        counter.end(Unknown(Code.PAYMENT_UNKNOWN, "gone"))
-    return handover, payment
 
 
 def test_a_second_handover_of_an_order_is_not_charged_once_the_first_one_was(

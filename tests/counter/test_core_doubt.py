@@ -24,7 +24,7 @@ from appliance.ports import (
     Health,
     Unknown,
 )
-from tests.counter.harness import BASELINE, EUR, Bench, approved, kinds, order
+from tests.counter.harness import BASELINE, EUR, Bench, approved, in_doubt, kinds, order
 
 A = Action
 
@@ -189,16 +189,6 @@ def test_the_terminal_has_no_third_word_on_late_money(counter: Bench) -> None:
     assert counter.page() is Page.HAND_OVER
     receipt = counter.hands.jobs[-1]
     assert "4711" in str(receipt.document)
-
-
-def in_doubt(counter: Bench) -> tuple[str, str]:
-    """A payment that the terminal could not be asked about; the terminal is then back."""
-    counter.core.device("terminal", WELL)
-    counter.to_charging()
-    handover, payment = counter.handover, counter.payment
-    for _ in range(2):
-        counter.end(Unknown(Code.PAYMENT_UNKNOWN, "gone"))
-    return handover, payment
 
 
 def test_while_the_terminal_is_asked_no_person_decides(counter: Bench) -> None:

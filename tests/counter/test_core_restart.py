@@ -12,12 +12,10 @@ from appliance.domain.errors import Code, JournalTrouble
 from appliance.domain.facts import Kind
 from appliance.domain.money import Money
 from appliance.ports import (
-    WELL,
     Claimed,
     Slip,
-    Unknown,
 )
-from tests.counter.harness import BASELINE, EUR, Bench, approved, kinds, order
+from tests.counter.harness import BASELINE, EUR, Bench, approved, in_doubt, kinds, order
 
 A = Action
 
@@ -84,16 +82,6 @@ def test_a_full_disk_charges_nothing_and_loses_nothing(counter: Bench) -> None:
     counter.core.tick()
     assert counter.page() is Page.HAND_OVER
     assert counter.core.state.fault is None
-
-
-def in_doubt(counter: Bench) -> tuple[str, str]:
-    """A payment that the terminal could not be asked about; the terminal is then back."""
-    counter.core.device("terminal", WELL)
-    counter.to_charging()
-    handover, payment = counter.handover, counter.payment
-    for _ in range(2):
-        counter.end(Unknown(Code.PAYMENT_UNKNOWN, "gone"))
-    return handover, payment
 
 
 def test_an_outcome_that_waits_for_the_disk_comes_before_everything_else(counter: Bench) -> None:
