@@ -8,7 +8,6 @@ refused and what is right is taken; a missing token is seen; other methods are r
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.simulators.shop import DemoShop
+from tests.children import unmeasured
 from tests.rig import Kiosk, Rig
 
 ROOT: Final = Path(__file__).parents[2]
@@ -68,9 +68,8 @@ def ask(
             *[word for path in without for word in ("--exclude-path", path)],
             *[word for name in headers for word in ("-H", f"{name}: {headers[name]}")],
         ]  # fmt: skip
-        # Nothing of ours runs there but the hooks: the coverage report can do without.
         environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")},
+            **unmeasured(),
             "PYTHONPATH": str(ROOT),
             "SCHEMATHESIS_HOOKS": "tests.contract.schemathesis_hooks",
             "NO_PROXY": "127.0.0.1",

@@ -4,7 +4,6 @@ Python. By hand: `python -m tests.fuzz.run NAME [seconds]`, or `… NAME --input
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from tests.children import unmeasured
 from tests.fuzz.target import attempt, by_name, kept
 
 SLOWEST_S: Final = 20
@@ -64,11 +64,9 @@ def fuzz(name: str, *, runs: int | None = None, seconds: float | None = None, se
             "-print_final_stats=1",
             f"-artifact_prefix={found}/",
         ]
-        # The search has its own coverage; measuring it for the report would halve its speed.
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
         child = subprocess.run(
             [sys.executable, "-m", "tests.fuzz.child", name, *options, str(seeds)],
-            cwd=_ROOT, env=environment, capture_output=True, check=False, text=True,
+            cwd=_ROOT, env=unmeasured(), capture_output=True, check=False, text=True,
             errors="replace",
         )  # fmt: skip
         failed = tuple(file.read_bytes() for file in sorted(found.iterdir()))

@@ -95,7 +95,7 @@ def append(book: Journal, dice: random.Random, number: int, largest: int) -> lis
 
 def _main(folder: Path) -> None:
     for line in sys.stdin:
-        seed, _, weakened = line.strip().partition(" ")
+        seed, _, weakened = line.strip().partition("\t")
         child = os.fork()
         if child == 0:
             try:

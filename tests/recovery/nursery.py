@@ -13,8 +13,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Final, Self, cast
+from typing import Any, Final, cast
 
+from tests.children import Child
 from tests.rig import POLL_S, Kiosk, Rig
 
 MODULES: Final = (
@@ -29,28 +30,14 @@ MODULES: Final = (
 )
 
 
-class Nursery:
+class Nursery(Child):
     """The process that forks."""
 
     def __init__(self) -> None:
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE")}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", __spec__.name],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
-        )  # fmt: skip
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self._process:
-            self._process.kill()
+        super().__init__(__spec__.name)
 
     def fork(self, config: Path, log: Path) -> Program:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        print(config, log, sep="\t", file=self._process.stdin, flush=True)
-        return Program(int(self._process.stdout.readline()))
+        return Program(int(self.tell(config, log).readline()))
 
 
 class Program:

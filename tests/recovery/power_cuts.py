@@ -11,14 +11,13 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
+from tests.children import Child
 from tests.recovery.journal_writer import NAME, OVER, Weakened
 from tests.recovery.promises import Promises, PutAside
 from tests.recovery.weak_disk import Disk, Image, Op
@@ -41,30 +40,16 @@ FIGURES: Final = (
 )  # fmt: skip
 
 
-class Writer:
+class Writer(Child):
     """The process of journal_writer.py."""
 
     def __init__(self, folder: Path) -> None:
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE")}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.recovery.journal_writer", str(folder)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
-        )  # fmt: skip
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self._process:
-            self._process.kill()
+        super().__init__("tests.recovery.journal_writer", str(folder))
 
     def live(self, seed: int, weakened: str) -> str:
         """One life, until the power goes; what went wrong beside that, or ""."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        print(seed, weakened, file=self._process.stdin, flush=True)
         said = ""
-        for line in self._process.stdout:
+        for line in self.tell(seed, weakened):
             if line.strip() == OVER:
                 return said
             said += line

@@ -21,6 +21,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final, Self
 
+from tests.children import unmeasured
 from tests.recovery.weak_disk import Disk, Image, Op
 from tests.rig import WAIT_S, until
 
@@ -54,11 +55,9 @@ class WeakMount:
 
     def __enter__(self) -> Self:
         self._pipe, theirs = Pipe()
-        # Not measured for coverage: a call for each write of each test is slow enough.
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE")}
         self._process = subprocess.Popen(
             [sys.executable, "-m", __spec__.name, self.folder, str(theirs.fileno())],
-            stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], env=environment,
+            stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], env=unmeasured(),
         )  # fmt: skip
         theirs.close()
         until(self._is_mounted, "the disk is mounted")

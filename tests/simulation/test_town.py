@@ -4,7 +4,6 @@ whole process waits by."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Final
 
 import pytest
 
+from tests.children import unmeasured
 from tests.simulation import story
 from tests.simulation.plan import DAY_S, Fault, Plan, Trouble, draw
 from tests.simulation.stories import STORIES
@@ -21,12 +21,11 @@ ROOT: Final = Path(__file__).parents[2]
 
 
 def sim(*words: str, hash_seed: str = "0") -> str:
-    """What `make sim` prints. Not measured for coverage, which does not follow greenlets."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE")}
+    """What `make sim` prints."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.simulation", *words],
         cwd=ROOT,
-        env={**environment, "PYTHONHASHSEED": hash_seed},
+        env={**unmeasured(), "PYTHONHASHSEED": hash_seed},
         capture_output=True,
         text=True,
         timeout=110,
