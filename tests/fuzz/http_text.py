@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_to_bytes
 
+from appliance.simulators.shop.faults import whole
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
@@ -79,17 +81,5 @@ class Answered:
 
 def answered(app: WSGIApplication, environ: dict[str, Any]) -> Answered:
     """What the application answers. Test clients would refuse half of the requests themselves."""
-    said: list[tuple[str, list[tuple[str, str]]]] = []
-
-    def start(status: str, headers: list[tuple[str, str]], _: Any = None, /) -> Any:
-        said.append((status, headers))
-        return lambda _data: None
-
-    parts = app(environ, start)
-    try:
-        body = b"".join(parts)
-    finally:
-        if hasattr(parts, "close"):
-            parts.close()
-    status, headers = said[-1]
+    status, headers, body = whole(app, environ)
     return Answered(int(status[:3]), {name.lower(): value for name, value in headers}, body)

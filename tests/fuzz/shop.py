@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -10,8 +9,6 @@ from typing import Any, Final, TypeVar
 
 import httpx
 import msgspec
-from flask import Flask
-from werkzeug.exceptions import HTTPException
 
 from appliance.domain.errors import Trouble
 from appliance.domain.facts import Fact, Kind
@@ -19,7 +16,7 @@ from appliance.drivers.kassa_shop import KassaShop, ShopOptions
 from appliance.drivers.shop_http import LONGEST_RETRY_AFTER_S, Answer, ShopBusy, _refuse
 from appliance.protocols import shopapi
 from appliance.simulators.shop import samples
-from appliance.simulators.shop.api import api, no_such_thing
+from appliance.simulators.shop.api import api_app
 from appliance.simulators.shop.store import ShopStore
 from tests.fuzz.http_text import answered, parsed
 from tests.fuzz.target import demand
@@ -131,20 +128,15 @@ class _Shop:
 
     def __init__(self) -> None:
         self._store = ShopStore(":memory:")
-        self._books = sqlite3.connect(":memory:")
-        self._store._db.backup(self._books)
+        self._books = self._store.saved()
         stop = threading.Event()
         stop.set()  # no poll waits
-        app = Flask("appliance.simulators.shop")
+        app = api_app(self._store, stop)
         app.testing = True  # what it does not expect comes out
-        app.url_map.merge_slashes = False
-        app.register_blueprint(api(self._store, stop))
-        app.register_error_handler(HTTPException, no_such_thing)
         self.app = app
 
     def begin_anew(self) -> None:
-        self._books.backup(self._store._db)
-        self._store._snapshots.clear()
+        self._store.restore(self._books)
 
 
 @cache

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import httpx
-from flask import Flask
-from werkzeug.exceptions import HTTPException
 
 from appliance.protocols.shopapi import ClaimRequest
-from appliance.simulators.shop.api import api, no_such_thing
+from appliance.simulators.shop.api import api_app
 from appliance.simulators.shop.store import Granted, Refused, ShopStore
 from tests.simulation.kernel import Kernel
 from tests.simulation.primitives import Event, Threading
@@ -72,50 +69,14 @@ class ShopServer:
     def __init__(self, kernel: Kernel, threading: Threading, store: ShopStore) -> None:
         self._kernel = kernel
         self.is_up = True
-        self._app = Flask("appliance.simulators.shop")
-        self._app.url_map.merge_slashes = False
-        self._app.register_blueprint(api(store, threading.Event()))  # type: ignore[arg-type]
-        self._app.register_error_handler(HTTPException, no_such_thing)
+        self._app = httpx.WSGITransport(
+            api_app(store, threading.Event())  # type: ignore[arg-type]
+        )
 
-    def answer(
-        self, request: httpx.Request, body: bytes
-    ) -> tuple[int, list[tuple[str, str]], bytes]:
+    def answer(self, request: httpx.Request) -> tuple[int, list[tuple[str, str]], bytes]:
         """Run the shop's own code to its end, commit and all."""
-        said: list[tuple[str, list[tuple[str, str]]]] = []
-
-        def start(
-            status: str, headers: list[tuple[str, str]], _: Any = None
-        ) -> Callable[..., None]:
-            said.append((status, headers))
-            return lambda data: None
-
-        raw_path = request.url.raw_path.decode()
-        environ = {
-            "REQUEST_METHOD": request.method,
-            "SCRIPT_NAME": "",
-            "PATH_INFO": request.url.path,
-            "RAW_URI": raw_path,
-            "QUERY_STRING": request.url.query.decode(),
-            "SERVER_NAME": "shop.example",
-            "SERVER_PORT": "443",
-            "SERVER_PROTOCOL": "HTTP/1.1",
-            "wsgi.url_scheme": "https",
-            "wsgi.version": (1, 0),
-            "wsgi.input": io.BytesIO(body),
-            "wsgi.errors": io.StringIO(),
-            "wsgi.multithread": True,
-            "wsgi.multiprocess": False,
-            "wsgi.run_once": False,
-            "CONTENT_LENGTH": str(len(body)),
-            "CONTENT_TYPE": request.headers.get("content-type", ""),
-        }
-        for name, value in request.headers.items():
-            key = "HTTP_" + name.upper().replace("-", "_")
-            if key not in ("HTTP_CONTENT_LENGTH", "HTTP_CONTENT_TYPE"):
-                environ[key] = value
-        data = b"".join(self._app(environ, start))
-        status, headers = said[-1]
-        return int(status.split()[0]), headers, data
+        found = self._app.handle_request(request)
+        return found.status_code, found.headers.multi_items(), found.read()
 
 
 class Network(httpx.BaseTransport):
@@ -129,7 +90,7 @@ class Network(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         kernel = self._kernel
         kernel.check_alive()
-        body = request.read()
+        request.read()
         weather = self._weather(request)
         timeout = request.extensions["timeout"]
         if weather.is_refused or not self._server.is_up:
@@ -150,7 +111,7 @@ class Network(httpx.BaseTransport):
                 )
                 answer = weather.status, again, weather.body or b""
             else:
-                answer = self._server.answer(request, body)
+                answer = self._server.answer(request)
                 if weather.body is not None:
                     answer = answer[0], answer[1], weather.body
             kernel.sleep(TRAVEL_S)

@@ -13,7 +13,7 @@ import pytest
 
 from tests.children import unmeasured
 from tests.simulation import story
-from tests.simulation.plan import DAY_S, Fault, Plan, Trouble, draw
+from tests.simulation.plan import DAY_S, Fault, Plan, Quirk, Trouble, Visit, draw
 from tests.simulation.stories import STORIES
 from tests.simulation.town import Figures
 
@@ -63,6 +63,8 @@ def test_a_plan_follows_from_its_seed_and_days_from_no_other_day() -> None:
 def test_every_fault_and_quirk_comes_up() -> None:
     events = [event for seed in range(60) for event in draw(str(seed), 1).events]
     assert {event.fault for event in events if isinstance(event, Trouble)} == set(Fault)
+    visits = [event for event in events if isinstance(event, Visit)]
+    assert {quirk for visit in visits for quirk in visit.quirks} == set(Quirk)
 
 
 def run_of(plan: Plan, broken: str) -> story.Run:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -14,7 +13,6 @@ import httpx
 from appliance.domain.order import OrderStatus
 from appliance.simulators.printer_faults import Fault as PrinterFault
 from appliance.simulators.zvt_faults import NO_FAULTS, AnswerFault, Faults
-from tests.simulation.kernel import Machine
 from tests.simulation.network import FAIR, Weather
 from tests.simulation.plan import Fault, Trouble
 from tests.simulation.wires import TRAVEL_S, unharmed
@@ -52,12 +50,13 @@ class Troubles:
         self._count = 0
         self._waiting: list[Trouble] = []
         self._down_until: dict[str, float] = {}
-        self._backup = sqlite3.connect(":memory:")
+        self._backup = town.store.saved()
 
     # --- the day --------------------------------------------------------------------------------
 
     def morning(self) -> None:
-        self._town.store._db.backup(self._backup)
+        self._backup.close()
+        self._backup = self._town.store.saved()
 
     def charged(self, kiosk: int) -> None:
         """A charge has left there: what has waited for it comes now, or in a moment."""
@@ -170,14 +169,8 @@ class Troubles:
             # Between two writes of the disk: from here on nothing reaches it, nor leaves the kiosk.
             nonlocal left
             left -= 1
-            machine = kiosk.machine
-            if left == 0 and machine is not None and not machine.is_dead:
-                kiosk.disk.is_dead = machine.is_dead = True
-                self._kernel.at(self._kernel.now, lambda: at_once(machine))
-
-        def at_once(machine: Machine) -> None:
-            machine.is_dead = False  # `cut` does the rest of it
-            cut()
+            if left == 0:
+                cut()
 
         kiosk.disk.tick = tick
 
@@ -200,10 +193,7 @@ class Troubles:
     def _restore(self) -> None:
         store = self._town.store
         known = self._payments_told()
-        with store._changed:
-            self._backup.backup(store._db)
-            store._revision += 1
-            store._changed.notify_all()
+        store.restore(self._backup)
         self._town.books.forget(known - self._payments_told())
         for order in self._town._orders.values():
             # What was ordered since the backup is known to the warehouse.

@@ -147,6 +147,19 @@ def test_the_books_are_kept_over_a_restart(tmp_path: Path) -> None:
         assert (fact["arrived"], fact["applied"]) == (2, 1)
 
 
+def test_a_restored_shop_has_forgotten_what_came_after_the_backup(shop: DemoShop) -> None:
+    assert deliver(shop, paid(10001, 100, "before")) == 200
+    backup = shop.store.saved()
+    assert deliver(shop, paid(10002, 200, "after")) == 200
+    _, snapshot = shop.store.snapshot("mitte")
+    shop.store.restore(backup)
+    assert [fact["id"] for fact in shop.facts()] == ["f-before"]
+    assert shop.store.snapshot("mitte")[1] != snapshot
+    assert deliver(shop, paid(10002, 200, "after")) == 200
+    assert shop.store.snapshot("mitte")[1] == snapshot
+    backup.close()
+
+
 def test_a_lease_of_a_clock_that_began_anew_does_not_last_for_days(tmp_path: Path) -> None:
     path = str(tmp_path / "shop.sqlite3")
     wanted = shopapi.ClaimRequest("H-1", "1", 600, "mitte")

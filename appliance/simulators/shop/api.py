@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Final
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from appliance.protocols import shopapi
@@ -19,8 +19,16 @@ from appliance.simulators.shop.store import Forgotten, Granted, ShopStore
 _WAIT: Final = re.compile(r"[0-9]{1,9}\Z")
 
 
-def api(store: ShopStore, stop: threading.Event) -> Blueprint:
-    """stop: ends the polls that wait."""
+def api_app(store: ShopStore, stop: threading.Event) -> Flask:
+    """The API alone, as an application. stop: ends the polls that wait."""
+    app = Flask("appliance.simulators.shop", static_url_path="/staff/static")
+    app.url_map.merge_slashes = False  # a code may have slashes of its own
+    app.register_blueprint(_api(store, stop))
+    app.register_error_handler(HTTPException, _no_such_thing)
+    return app
+
+
+def _api(store: ShopStore, stop: threading.Event) -> Blueprint:
     blueprint = Blueprint("api", __name__, url_prefix="/v1")
     sellers = {place.id: _sellers(place.id) for place in samples.PLACES}
 
@@ -98,7 +106,7 @@ def api(store: ShopStore, stop: threading.Event) -> Blueprint:
     return blueprint
 
 
-def no_such_thing(error: HTTPException) -> Response | HTTPException:
+def _no_such_thing(error: HTTPException) -> Response | HTTPException:
     """Errors of the web framework's own, in the API's form."""
     if request.path.startswith("/v1/"):
         answer = _problem(error.code or 500, error.name)

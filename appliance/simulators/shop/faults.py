@@ -117,12 +117,12 @@ class Faulty:
                 case Fault.DOWN:
                     return _drop(connection)
                 case Fault.LOST:
-                    _whole(self._app, environ)
+                    whole(self._app, environ)
                     return _drop(connection)
                 case Fault.SLOW:
                     self._stop.wait(met.seconds)
                 case Fault.TRUNCATED:
-                    status, headers, body = _whole(self._app, environ)
+                    status, headers, body = whole(self._app, environ)
                     start(status, [*_without_length(headers), _length(len(body) + 1)])
                     return [body[: len(body) // 2]]
                 case Fault.NONE:
@@ -130,7 +130,7 @@ class Faulty:
                 case _:
                     return _canned(met, start)
             # Whole, while it is known to be running: a cut must find it.
-            status, headers, body = _whole(self._app, environ)
+            status, headers, body = whole(self._app, environ)
             start(status, headers)
             return [body]
 
@@ -176,7 +176,7 @@ def _huge() -> Iterator[bytes]:
 Headers = list[tuple[str, str]]
 
 
-def _whole(app: WSGIApplication, environ: WSGIEnvironment) -> tuple[str, Headers, bytes]:
+def whole(app: WSGIApplication, environ: WSGIEnvironment) -> tuple[str, Headers, bytes]:
     """Run the shop to its end, commit and all, and keep its answer back."""
     said: list[tuple[str, Headers]] = []
 

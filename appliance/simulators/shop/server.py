@@ -11,14 +11,12 @@ from datetime import datetime
 from typing import Any, Final
 
 import structlog
-from flask import Flask
-from werkzeug.exceptions import HTTPException
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from appliance.domain.order import Order, disagreements
 from appliance.protocols.shopapi import order_from_json
 from appliance.simulators.shop import samples
-from appliance.simulators.shop.api import api, no_such_thing
+from appliance.simulators.shop.api import api_app
 from appliance.simulators.shop.faults import FaultSwitch, Faulty, ShopFaults
 from appliance.simulators.shop.staff import staff
 from appliance.simulators.shop.store import ShopStore, current
@@ -195,12 +193,9 @@ class DemoShop:
         return {"id": row["claim_id"], "kiosk": row["claim_kiosk"], "left_s": left_s}
 
     def _app(self) -> Any:
-        app = Flask("appliance.simulators.shop", static_url_path="/staff/static")
-        app.url_map.merge_slashes = False  # a code may have slashes of its own
+        app = api_app(self.store, self._stop)
         app.config["MAX_CONTENT_LENGTH"] = LARGEST_REQUEST
-        app.register_blueprint(api(self.store, self._stop))
         app.register_blueprint(staff(self.store, self.state))
-        app.register_error_handler(HTTPException, no_such_thing)
         return Faulty(app, self._switch, self._stop)
 
 

@@ -326,6 +326,21 @@ class ShopStore:
             self._fill(places)
             return True
 
+    def saved(self) -> sqlite3.Connection:
+        """A backup of the books as they are now."""
+        backup = sqlite3.connect(":memory:", check_same_thread=False)
+        with self._changed:
+            self._db.backup(backup)
+        return backup
+
+    def restore(self, backup: sqlite3.Connection) -> None:
+        """Forget what has happened since that backup was made."""
+        with self._changed:
+            backup.backup(self._db)
+            self._snapshots.clear()
+            self._revision += 1
+            self._changed.notify_all()
+
     # --- what the pages and the tests see -----------------------------------------------------
 
     @property
