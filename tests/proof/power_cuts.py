@@ -36,7 +36,7 @@ def search(*, cuts: int, seed: int) -> Result:
     with tempfile.TemporaryDirectory() as name:
         rounds = max(cuts // CUTS_PER_ROUND, 1)
         program = kills.search(Path(name), rounds=rounds, seed=seed, is_disk_weak=True)
-    figures["broken"] += program.figures["violations"]
+    figures["lost or damaged"] += program.figures["violations"]
     figures["cuts of the program"] = program.figures["kills"]
     stories += program.stories
     return Result(NAME, dict(figures), tuple(stories), seconds=time.monotonic() - begun)

@@ -36,7 +36,8 @@ KEPT: Final = Path("build/power_cuts")
 """Takes what was found where a promise was broken."""
 STORIES_MOST: Final = 20
 FIGURES: Final = (
-    "lives", "cuts", "cuts while opening", "commits promised", "checkpoints", "put aside", "broken",
+    "lives", "cuts", "cuts while opening", "commits acknowledged", "checkpoints", "put aside",
+    "lost or damaged",
 )  # fmt: skip
 
 
@@ -64,7 +65,7 @@ class Found:
     stories: list[str] = field(default_factory=list)
 
     def broken(self, story: str) -> None:
-        self.figures["broken"] += 1
+        self.figures["lost or damaged"] += 1
         if len(self.stories) < STORIES_MOST:
             self.stories.append(story)
 
@@ -137,7 +138,7 @@ def _cut(
             disk.do(tape[at])
     promises.hear(disk.told)
     found.figures["put aside"] += isinstance(promises, PutAside)
-    found.figures["commits promised"] += sum('"facts"' in text for text in disk.told)
+    found.figures["commits acknowledged"] += sum('"facts"' in text for text in disk.told)
 
 
 def _places(tape: list[Op], opened: int, dice: random.Random) -> list[int]:
