@@ -250,7 +250,7 @@ class ShopForgot(ShopTrouble):
     fact of this counter that it has, or ""."""
 
     def __init__(self, newest: str) -> None:
-        super().__init__(Code.SHOP_NONSENSE, f"it has forgotten what came after {newest or 'all'}")
+        super().__init__(Code.SHOP_BUSY, f"it has forgotten what came after {newest or 'all'}")
         self.newest = newest
 
 

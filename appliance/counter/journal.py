@@ -48,6 +48,7 @@ from appliance.domain.facts import CLOSES, OPENS, REPORTED, Draft, Fact, Json, K
 ID_HASH_BYTES: Final = 3
 BODY_LIMIT_BYTES: Final = 256 * 1024
 PRUNE_BATCH: Final = 1000
+_REPORTED: Final = ", ".join(f"'{kind}'" for kind in sorted(REPORTED))
 
 
 class Reader:
@@ -92,9 +93,8 @@ class Reader:
 
     def newest_delivered(self) -> str:
         """The id of the newest fact that the shop has taken, or ""."""
-        kinds = ", ".join(f"'{kind}'" for kind in sorted(REPORTED))
         found = self._select(
-            f"seq <= ? AND kind IN ({kinds}) ORDER BY seq DESC LIMIT 20",
+            f"seq <= ? AND kind IN ({_REPORTED}) ORDER BY seq DESC LIMIT 20",
             (self.outbox(),),
         )
         for _, fact in found:
@@ -110,10 +110,9 @@ class Reader:
     def count_undelivered(self, after: int | None = None) -> int:
         """How many facts the shop is still to be told; as long as the queue, not the history.
         after: the place up to which it has them, where that is not what the outbox says."""
-        kinds = ", ".join(f"'{kind}'" for kind in sorted(REPORTED))
         with reported():
             row = self._db.execute(
-                f"SELECT count(*) FROM fact WHERE seq > ? AND kind IN ({kinds})",  # noqa: S608 - constants
+                f"SELECT count(*) FROM fact WHERE seq > ? AND kind IN ({_REPORTED})",  # noqa: S608 - constants
                 (self.outbox() if after is None else after,),
             ).fetchone()
         return int(row[0])

@@ -57,9 +57,9 @@ class Outbox:
             log.warning("shop_has_forgotten", newest=forgot.newest, from_fact=place)
             # Nothing is told twice at once: whoever called comes again after a while.
             self._known = forgot.newest if place else ""
-            self._after = min(self._after, place)
+            self._after = after = min(self._after, place)
             self._ahead.clear()
-            self._loop.post(lambda core: core.forgotten(place))
+            self._loop.post(lambda core: core.forgotten(after))
             raise
         if facts:
             self._known = facts[-1].id
@@ -70,8 +70,6 @@ class Outbox:
         their ids, not by their places."""
         try:
             self._send(facts)
-        except ShopForgot:
-            raise
         except ShopTrouble as trouble:
             if trouble.code not in (Code.SHOP_REFUSES_FACT, Code.SHOP_NONSENSE):
                 raise
@@ -96,8 +94,7 @@ class Outbox:
                 self._hand_over([fact])
                 self._ahead.add(fact.id)
             except ShopTrouble as trouble:
-                is_choking = trouble.code is Code.SHOP_NONSENSE
-                if stuck is not None or not is_choking or isinstance(trouble, ShopForgot):
+                if stuck is not None or trouble.code is not Code.SHOP_NONSENSE:
                     raise  # a second one: it is the shop, not the fact
                 stuck, waits = trouble, fact.subject
         if stuck is not None:

@@ -288,7 +288,10 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "restored-shop-left",
         "a shop that was restored from a backup is not told again",
         OUTBOX,
-        ("            self._after = min(self._after, place)\n", ""),
+        (
+            "            self._after = after = min(self._after, place)\n",
+            "            after = self._after\n",
+        ),
     ),
     _mutant(
         "outbox-stops",
