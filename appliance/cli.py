@@ -59,6 +59,11 @@ def _parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="run the counter on real devices")
     _config_option(run)
+    run.add_argument(
+        "--stay",
+        action="store_true",
+        help="show mistakes in the configuration on the screen, until the file has changed",
+    )
     run.set_defaults(run=_run)
 
     doctor = commands.add_parser("doctor", help="say what is there, device by device, and the fix")
@@ -150,13 +155,24 @@ def _load(path: Path) -> config_schema.Config:
 
 
 def _run(parsed: argparse.Namespace) -> int:
-    config = _load(parsed.config)
     from appliance.counter.instance import lock
-    from appliance.serve import serve
+    from appliance.serve import serve, serve_unset
 
+    def ready(address: str) -> None:
+        print(f"kassa {__version__} on {address}", flush=True)
+
+    try:
+        config = _load(parsed.config)
+    except ConfigTrouble as trouble:
+        if not parsed.stay:
+            raise
+        for mistake in trouble.mistakes:
+            print(mistake, file=sys.stderr)
+        serve_unset(parsed.config, trouble.mistakes, ready, config_schema.Web())
+        return EX_CONFIG
     # Held by this process and its worker: the worker may die and come back, the lock stays.
     with lock(config):
-        serve(config, lambda address: print(f"kassa {__version__} on {address}", flush=True))
+        serve(config, ready)
     return 0
 
 

@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
@@ -26,11 +26,21 @@ from gunicorn.workers.gthread import ThreadWorker
 from appliance.domain.errors import ConfigTrouble
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from flask import Flask
 
-    from appliance.counter.config_schema import Config
-    from appliance.counter.counter import Counter
+    from appliance.counter.config_schema import Config, Web
+    from web.counter_port import Counter
     from web.settings import WebSettings
+
+    class Served(Counter, Protocol):
+        """What this process holds: a counter, or what stands in for one."""
+
+        def start(self) -> None: ...
+
+        def stop(self, wait_s: float) -> bool: ...
+
 
 # What structlog and httpx load when they happen to find it, for colours, for a command line and for
 # another kind of threads, that a kiosk has no use for: 8 MiB, and a tenth of a second of the start
@@ -46,13 +56,13 @@ class KioskWorker(ThreadWorker):
     """Ends its event streams as soon as it is asked to stop; gunicorn alone would wait for them
     as long as for a real answer."""
 
-    counter: Counter | None = None
+    counter: Served | None = None
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.signals: SimpleQueue[int] = SimpleQueue()
 
-    def watch(self, counter: Counter) -> None:
+    def watch(self, counter: Served) -> None:
         """Pass a stop on to the counter, from a thread of its own."""
 
         def wait() -> None:
@@ -98,19 +108,22 @@ def _freeze(_arbiter: object, _worker: object) -> None:
 
 
 class Server(BaseApplication):
-    """Serves one counter on loopback until SIGTERM or SIGINT."""
+    """Serves one counter on loopback until SIGTERM or SIGINT. make: called in the worker; from
+    there on there are threads."""
 
-    def __init__(self, config: Config, ready: Callable[[str], None]) -> None:
-        self._config = config
-        self._ready = ready
-        self._counter: Counter | None = None
+    def __init__(
+        self,
+        web: Web,
+        make: Callable[[], tuple[Served, WebSettings]],
+        ready: Callable[[str], None],
+    ) -> None:
+        self._web, self._make, self._ready = web, make, ready
+        self._counter: Served | None = None
         super().__init__()
 
     def load_config(self) -> None:
-        web = self._config.web
-        host = f"[{web.host}]" if ":" in web.host else web.host
         options: dict[str, Any] = {
-            "bind": [f"{host}:{web.port}"],
+            "bind": [_authority(self._web)],
             "worker_class": KioskWorker,
             "workers": 1,
             "threads": THREADS,
@@ -137,24 +150,21 @@ class Server(BaseApplication):
         KioskArbiter(self).run()
 
     def load(self) -> Flask:  # type: ignore[override]
-        """The application, in the worker: from here on there are threads."""
+        """The application, in the worker."""
         for name in NEEDLESS:
             sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # "import" then fails
-        from appliance.counter.runtime import build, set_up_logs
         from web import create_app
 
-        set_up_logs(self._config)
-        counter = build(self._config)
+        counter, settings = self._make()
         self._counter = counter
-        app = create_app(counter, web_settings(self._config))
+        app = create_app(counter, settings)
         counter.start()
         return app
 
     def _started(self, worker: KioskWorker) -> None:
         assert self._counter is not None
         worker.watch(self._counter)
-        web = self._config.web
-        self._ready(f"http://{web.host}:{web.port}/")
+        self._ready(f"http://{self._web.host}:{self._web.port}/")
 
     def _exiting(self, _server: object, worker: KioskWorker) -> None:
         if worker.counter is None:
@@ -171,24 +181,35 @@ class Server(BaseApplication):
         ended.set()
 
 
+def _authority(web: Web) -> str:
+    host = f"[{web.host}]" if ":" in web.host else web.host
+    return f"{host}:{web.port}"
+
+
+def _hosts(web: Web) -> tuple[str, ...]:
+    names = {_authority(web), f"localhost:{web.port}", f"127.0.0.1:{web.port}"}
+    return tuple(sorted(names))
+
+
 def web_settings(config: Config) -> WebSettings:
     """What the screen must know of the configuration."""
-    from web.settings import Theme, WebSettings
+    from web.settings import Display, Theme, WebSettings
 
-    web = config.web
-    host = f"[{web.host}]" if ":" in web.host else web.host
-    names = {host, "localhost", "127.0.0.1"}
+    web, display = config.web, config.display
     return WebSettings(
-        hosts=tuple(sorted(f"{name}:{web.port}" for name in names)),
+        hosts=_hosts(web),
         language=config.counter.language,
         frame_ancestors=web.frame_ancestors,
         theme=Theme(web.theme),
+        display=Display(
+            display.rotation, display.keyboard, display.blank_from, display.blank_until
+        ),
     )
 
 
-def _check_port(config: Config) -> None:
+def _check_port(web: Web) -> None:
     """gunicorn says "Connection in use" five times over, with no code and no cure."""
-    host, port = config.web.host, config.web.port
+    host, port = web.host, web.port
     try:
         socket.create_server(
             (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -203,8 +224,39 @@ def _check_port(config: Config) -> None:
 def serve(config: Config, ready: Callable[[str], None]) -> None:
     """Serve until stopped. ready: called in the worker with the address when it answers. Raises
     ConfigTrouble for a port that is taken."""
-    _check_port(config)
+
+    def make() -> tuple[Served, WebSettings]:
+        from appliance.counter.runtime import build, set_up_logs
+
+        set_up_logs(config)
+        return build(config), web_settings(config)
+
+    _run(config.web, make, ready)
+
+
+def serve_unset(file: Path, mistakes: list[str], ready: Callable[[str], None], web: Web) -> None:
+    """Show the mistakes in the configuration until stopped, or until the file has changed. Raises
+    ConfigTrouble for a port that is taken."""
+
+    def make() -> tuple[Served, WebSettings]:
+        from appliance.counter.clock import SystemClock
+        from appliance.counter.unset import UnsetCounter
+        from web.settings import WebSettings
+
+        arbiter = os.getppid()
+        counter = UnsetCounter(
+            file, mistakes, SystemClock(), lambda: os.kill(arbiter, signal.SIGTERM)
+        )
+        return counter, WebSettings(hosts=_hosts(web))
+
+    _run(web, make, ready)
+
+
+def _run(
+    web: Web, make: Callable[[], tuple[Served, WebSettings]], ready: Callable[[str], None]
+) -> None:
+    _check_port(web)
     # The master may have been started with SIGINT ignored (a shell's background job).
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
-    Server(config, ready).run()
+    Server(web, make, ready).run()

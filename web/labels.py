@@ -13,6 +13,7 @@ DEVICES: Final = {
     "terminal": N_("Terminal"),
     "printer": N_("Printer"),
     "scanner": N_("Scanner"),
+    "machine": N_("Kiosk"),
     "shop": N_("Shop"),
 }
 

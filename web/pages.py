@@ -92,6 +92,11 @@ def install(app: Flask, counter: Counter, settings: WebSettings, renderer: Rende
         status = 503 if health.get("status") == "failing" else 200
         return Response(json.dumps(health), status, mimetype="application/json")
 
+    @app.get("/display")
+    def display() -> Response:
+        shown = {"rotation": settings.display.rotation, "keyboard": settings.display.keyboard}
+        return Response(json.dumps(shown), mimetype="application/json")
+
     @app.get("/metrics")
     def metrics() -> Response:
         return Response(counter.metrics(), content_type=METRICS)

@@ -19,6 +19,17 @@ class Theme(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Display:
+    """The screen as the kiosk's session and page are to treat it. rotation: degrees clockwise.
+    keyboard: an XKB layout. blank_from, blank_until: HH:MM, or both "" for never."""
+
+    rotation: int = 0
+    keyboard: str = "us"
+    blank_from: str = ""
+    blank_until: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class WebSettings:
     """hosts: the values of the Host header that are served, port included, as in
     "127.0.0.1:8100". frame_ancestors: origins that may show the kiosk in a frame; none by
@@ -33,6 +44,7 @@ class WebSettings:
     frame_ancestors: tuple[str, ...] = ()
     theme: Theme = Theme.AUTO
     heartbeat_s: int = 10
+    display: Display = Display()
 
     def __post_init__(self) -> None:
         mistakes = [

@@ -64,6 +64,11 @@ WORDING: Final[dict[Code, Wording]] = {
         N_("The counter reads its journal and looks for its devices."),
         (N_("Wait a moment."), N_("If it stays like this, restart the kiosk.")),
     ),
+    Code.STORAGE: Wording(
+        N_("Kiosk not protected"),
+        N_("The kiosk's own disk is not set up as it should be. A power cut could harm it."),
+        (N_("Go on working."), _SUPPORT),
+    ),
     Code.CONFIGURATION: Wording(
         N_("Not set up"),
         N_("The settings of this counter contain a mistake."),

@@ -41,7 +41,7 @@ from appliance.domain.facts import Fact, Json
 from appliance.domain.money import Money
 from appliance.domain.order import Order, OrderStatus
 
-DEVICES: Final = ("terminal", "printer", "scanner", "shop")
+DEVICES: Final = ("terminal", "printer", "scanner", "shop", "machine")
 OPENABLE: Final = frozenset(
     {
         Page.IDLE,

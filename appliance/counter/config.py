@@ -61,7 +61,7 @@ def load(
     if len(content) > LARGEST_FILE:
         raise ConfigTrouble([f"{file}: is larger than 64 KiB; name a kassa.toml"])
     try:
-        text = content.decode()
+        text = content.decode("utf-8-sig")  # some editors begin a file with a mark
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ConfigTrouble([f"{file}:{line}: is not UTF-8; save the file as UTF-8"]) from None
@@ -145,6 +145,7 @@ class _Reader:
         self._strangers()
         values = {section: self._section(section) for section in SECTIONS}
         self._offline(values["counter"])
+        self._blank(values["display"])
         self._lease(values["counter"], values["terminal"])
         self._token(values["shop"])
         self._scanner(values["scanner"])
@@ -216,6 +217,11 @@ class _Reader:
                 counter["offline"] = Money.parse(amount, currency.code)
             except MoneyError as error:
                 self._wrong(f"{error}; write an amount in {currency.code}", "counter", "offline")
+
+    def _blank(self, display: dict[str, Any]) -> None:
+        times = [name for name in ("blank_from", "blank_until") if display.get(name, "")]
+        if len(times) == 1:
+            self._wrong("is given alone; give blank_from and blank_until", "display", times[0])
 
     def _lease(self, counter: dict[str, Any], terminal: dict[str, Any]) -> None:
         # A claim that ends while the customer still pays would let another counter charge too.

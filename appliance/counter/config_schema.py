@@ -33,6 +33,8 @@ _OFFLINE: Final = rules.matching(
 )
 _CODE_PAGE: Final = rules.matching(r"[A-Za-z0-9_-]{0,20}", 'write a name like "CP866"')
 _PASSWORD: Final = rules.matching(r"[0-9]{6}", "write six digits in quotes", secret=True)
+_LAYOUT: Final = rules.matching(r"[a-z]{2,8}", 'write an XKB layout, such as "us" or "de"')
+_TIME: Final = rules.matching(r"(([01][0-9]|2[0-3]):[0-5][0-9])?", 'write a time as "22:00"')
 _TOKEN: Final = rules.matching(r"[!-~]{1,4096}", "use printable ASCII, no blanks", secret=True)
 
 
@@ -74,6 +76,17 @@ class Web:
     port: Annotated[int, rules.integer(1, 65_535)] = 8100
     frame_ancestors: Annotated[tuple[str, ...], rules.texts(8, rules.origin())] = ()
     theme: Annotated[str, rules.choice("auto", "light", "dark", what="a theme")] = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Display:
+    """What the kiosk's session makes of the screen. blank_from, blank_until: local times between
+    which an idle screen is black; both "" for never. keyboard: an XKB layout."""
+
+    rotation: Annotated[int, rules.choice(0, 90, 180, 270, what="a rotation")] = 0
+    keyboard: Annotated[str, _LAYOUT] = "us"
+    blank_from: Annotated[str, _TIME] = ""
+    blank_until: Annotated[str, _TIME] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +171,7 @@ class Config:
 
     counter: Counter
     web: Web
+    display: Display
     shop: Shop
     terminal: Terminal
     printer: Printer
@@ -169,6 +183,7 @@ class Config:
 SECTIONS: Final[dict[str, type[Any]]] = {
     "counter": Counter,
     "web": Web,
+    "display": Display,
     "shop": Shop,
     "terminal": Terminal,
     "printer": Printer,

@@ -32,12 +32,13 @@ from appliance.counter.shoplink import ShopLink
 from appliance.counter.state import Job
 from appliance.counter.workers import PrinterWorker, ScannerWorker, TerminalWorker
 from appliance.domain.errors import Bug, Code, JournalTrouble
-from appliance.ports import Charge, Printer, Scanner, SellerList, Shop, Terminal
+from appliance.ports import WELL, Charge, Health, Printer, Scanner, SellerList, Shop, Terminal
 
 log = structlog.get_logger()
 
 EVENTS_MOST: Final = 1024
 TICK_S: Final = 1.0
+MACHINE_S: Final = 10.0
 COMMAND_WAIT_S: Final = 2.0
 ASK_WAIT_S: Final = 30.0
 ANSWERS_KEPT: Final = 256
@@ -64,7 +65,7 @@ class Counter:
 
     hung: called when a device's thread does not come back; it should end the process, as
     nothing else can free a thread. The journal makes that safe. token: random hex digits of so
-    many bytes.
+    many bytes. machine: how the machine around it is, asked now and then; it answers at once.
     """
 
     def __init__(
@@ -75,12 +76,13 @@ class Counter:
         clock: Clock,
         hung: Callable[[str], None],
         token: Callable[[int], str] = secrets.token_hex,
+        machine: Callable[[], Health] = lambda: WELL,
     ) -> None:
         self.stopping = threading.Event()
         self._ended = threading.Event()
         self.metrics_registry = Metrics()
         self._path, self._settings, self._clock = journal, settings, clock
-        self._hung, self._token = hung, token
+        self._hung, self._token, self._machine = hung, token, machine
         self._events: queue.Queue[Callable[[], None]] = queue.Queue(EVENTS_MOST)
         self._answers: OrderedDict[str, Answer] = OrderedDict()
         self._changed = threading.Condition()
@@ -92,6 +94,7 @@ class Counter:
         self._fault: Code | None = None  # of the journal; a running payment keeps the screen
         self._core: Core | None = None
         self._ticked_at = clock.monotonic()
+        self._machine_at = self._ticked_at - MACHINE_S
         self._written = 0  # the newest fact that the outbox was told of
         self._heartbeat: tuple[float, str] | None = None
         self._terminal = TerminalWorker(devices.terminal, self, clock)
@@ -329,9 +332,24 @@ class Counter:
             core.tick()
         except JournalTrouble as trouble:
             log.warning("tick_not_written", code=trouble.code)
+        self._look_at_machine(core)
         self._compose(core)
         if self._terminal.busy_for() > HUNG_AFTER_S + self._settings.unknown_ask_s:
             self._hung("terminal")
+
+    def _look_at_machine(self, core: Core) -> None:
+        """It has a place in the top bar only while it needs somebody."""
+        if self._ticked_at - self._machine_at < MACHINE_S:
+            return
+        self._machine_at = self._ticked_at
+        health = self._machine()
+        if health == core.state.devices.get("machine", WELL):
+            return
+        if health.is_well:
+            del core.state.devices["machine"]
+        else:
+            log.warning("machine", code=health.code, detail=health.detail)
+            core.device("machine", health)
 
     def _ready(self) -> Core:
         if self._core is None:

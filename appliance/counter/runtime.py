@@ -13,7 +13,7 @@ from typing import Final, TextIO, cast
 
 import structlog
 
-from appliance.counter import kinds
+from appliance.counter import kinds, machine
 from appliance.counter.clock import Clock, SystemClock
 from appliance.counter.config_schema import NO_DEVICE, Config
 from appliance.counter.counter import Counter, Devices
@@ -62,7 +62,14 @@ def build(config: Config, hung: Callable[[str], None] | None = None) -> Counter:
     clock = SystemClock()
     config.counter.data_dir.mkdir(parents=True, exist_ok=True)
     path = config.counter.journal
-    return Counter(path, settings(config), devices(config, clock), clock, hung or end_process)
+    return Counter(
+        path,
+        settings(config),
+        devices(config, clock),
+        clock,
+        hung or end_process,
+        machine=machine.storage,
+    )
 
 
 def end_process(what: str) -> None:

@@ -56,7 +56,8 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One of "terminal", "printer", "scanner", "shop", for the top bar."""
+    """One of "terminal", "printer", "scanner", "shop", for the top bar; or "machine",
+    which is there only while something is wrong with it."""
 
     name: str
     health: Health

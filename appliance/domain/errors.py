@@ -17,6 +17,7 @@ class Code(StrEnum):
     INTERNAL = "K-APP-02"
     DEVICE_HUNG = "K-APP-03"
     STARTING = "K-APP-04"
+    STORAGE = "K-APP-05"
     CONFIGURATION = "K-CFG-01"
     JOURNAL_DAMAGED = "K-JRN-01"
     DISK_FULL = "K-JRN-02"

@@ -3,7 +3,7 @@
 "use strict";
 (() => {
   const POLL_MS = 5000, AGAIN_MS = 1000, ANSWER_MS = 2500, COMMAND_MS = 8000, GONE_MS = 3000;
-  const SETTLE_MS = 250, GLUED_MS = 50, DOUBLE_MS = 400, FORGET_MS = 20000, LONGEST_CODE = 128;
+  const SETTLE_MS = 250, GLUED_MS = 50, DOUBLE_MS = 400, FORGET_MS = 20000, LONGEST_CODE = 128, BLANK_MS = 60000;
   const byId = (id) => document.getElementById(id);
   const screen = () => byId("screen");
   const may = (action) => screen().dataset.actions.split(" ").includes(action);
@@ -42,7 +42,7 @@
     const held = document.activeElement, at = buttons().indexOf(held);
     morph(screen(), document.adoptNode(fresh));
     setTabStops(); // before the focus is looked at: the list that has it lost its stop just now
-    if (turned) settle(), scrollTo(0, 0), byId("troubles")?.close();
+    if (turned) settle(), light(), scrollTo(0, 0), byId("troubles")?.close();
     if (turns !== screen().dataset.turns) nextLanguage();
     if (held?.id && document.activeElement === document.body) {
       // On another page the same button means something else: whoever uses keys starts anew. What
@@ -242,10 +242,27 @@
   });
   document.addEventListener("contextmenu", (event) => event.preventDefault());
 
+  // --- the night ------------------------------------------------------------------------------
+  // Between two times of the day an idle screen that nobody uses is black. A touch that lights it
+  // does nothing else: nobody sees what is under the finger. A key does what it does: it may be the
+  // first of a code that a scanner types.
+  const { blankFrom, blankUntil } = document.body.dataset;
+  let usedAt = performance.now();
+  const isNight = (time) => (blankFrom < blankUntil ? blankFrom <= time && time < blankUntil : blankFrom <= time || time < blankUntil);
+  function blank() {
+    const rests = screen().dataset.page === "idle" && performance.now() - usedAt >= BLANK_MS;
+    byId("blank").hidden = !(blankFrom && rests && isNight(byId("clock").textContent));
+  }
+  const light = () => { usedAt = performance.now(); byId("blank").hidden = true; };
+  addEventListener("keydown", light, { capture: true });
+  addEventListener("pointerdown", () => { usedAt = performance.now(); }, { capture: true });
+  byId("blank").addEventListener("click", light); // the click that would follow finds nothing below
+
   // --- time -----------------------------------------------------------------------------------
   setInterval(() => {
     const now = performance.now();
     tick();
+    blank();
     if (typed && !keypad.open && now - typedAt > FORGET_MS) type("");
     if (failedAt && now - failedAt >= GONE_MS) byId("gone").hidden = false;
     if (now - heardAt >= POLL_MS || failedAt) refresh();

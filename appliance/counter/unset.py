@@ -1,0 +1,100 @@
+"""Stands in for the counter while the configuration has mistakes: says so on the screen, and ends
+the program when the file is another one. It opens no journal and no device.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from appliance.counter.clock import Clock
+from appliance.counter.commands import Answer, Answered, Command
+from appliance.counter.screen import OutOfOrder, Page, Screen
+from appliance.domain.errors import Code
+
+LOOK_S: Final = 2.0
+MISTAKES_SHOWN: Final = 8
+
+
+def stamp(file: Path) -> tuple[int, ...]:
+    """Changes when the file does; empty where there is none."""
+    try:
+        status = os.stat(file)
+    except OSError:
+        return ()
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+class UnsetCounter:
+    """A counter for the web layer that is out of order. mistakes: as ConfigTrouble has them.
+    changed: called once, on a thread of its own, when the file has changed."""
+
+    def __init__(
+        self, file: Path, mistakes: list[str], clock: Clock, changed: Callable[[], None]
+    ) -> None:
+        self.stopping = threading.Event()
+        self._file, self._changed, self._clock = file, changed, clock
+        self._stamp = stamp(file)
+        self._heard: tuple[float, str] | None = None
+        more = len(mistakes) - MISTAKES_SHOWN
+        lines = mistakes[:MISTAKES_SHOWN] + ([f"… and {more} more"] if more > 0 else [])
+        self._screen = Screen(
+            seq=1,
+            page=Page.OUT_OF_ORDER,
+            body=OutOfOrder(Code.CONFIGURATION, "\n".join(lines)),
+            actions=frozenset(),
+            at=clock.now().astimezone().isoformat(timespec="seconds"),
+            counter="Kassa",
+            place="",
+            devices=(),
+            seller=None,
+            seller_required=False,
+            notice=None,
+            attention=0,
+            handed_over_today=0,
+            undelivered=0,
+        )
+
+    def start(self) -> None:
+        threading.Thread(target=self._watch, name="configuration", daemon=True).start()
+
+    def stop(self, wait_s: float) -> bool:
+        """There is nothing to wait for."""
+        self.stopping.set()
+        return True
+
+    def _watch(self) -> None:
+        while not self.stopping.wait(LOOK_S):
+            if stamp(self._file) != self._stamp:
+                self._changed()
+                return
+
+    def screen(self) -> Screen:
+        return self._screen
+
+    def wait(self, seq: int, timeout_s: float) -> int:
+        if seq == self._screen.seq:
+            self.stopping.wait(timeout_s)
+        return self._screen.seq
+
+    def command(self, command: Command) -> Answered:
+        return Answered(Answer.NOT_HERE, self._screen)
+
+    def heartbeat(self, page: str) -> None:
+        self._heard = (self._clock.monotonic(), page[:32])
+
+    def health(self) -> Mapping[str, object]:
+        age_s = round(self._clock.monotonic() - self._heard[0], 1) if self._heard else None
+        return {
+            "status": "failing",
+            "code": str(Code.CONFIGURATION),
+            "page": str(self._screen.page),
+            "devices": {},
+            "browser_age_s": age_s,
+        }
+
+    def metrics(self) -> bytes:
+        return b""
