@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--stay",
         action="store_true",
-        help="show mistakes in the configuration on the screen, until the file has changed",
+        help="show on the screen what keeps the counter from starting, until that may be over",
     )
     run.set_defaults(run=_run)
 
@@ -156,24 +156,57 @@ def _load(path: Path) -> config_schema.Config:
 
 def _run(parsed: argparse.Namespace) -> int:
     from appliance.counter.instance import lock
-    from appliance.serve import serve, serve_unset
-
-    def ready(address: str) -> None:
-        print(f"kassa {__version__} on {address}", flush=True)
+    from appliance.serve import serve
 
     try:
         config = _load(parsed.config)
     except ConfigTrouble as trouble:
         if not parsed.stay:
             raise
-        for mistake in trouble.mistakes:
-            print(mistake, file=sys.stderr)
-        serve_unset(parsed.config, trouble.mistakes, ready, config_schema.Web())
-        return EX_CONFIG
+        return _stay(config_schema.Web(), trouble, _changes(parsed.config), EX_CONFIG)
+    try:
+        held = lock(config)
+    except JournalTrouble as trouble:
+        # A second instance has no screen to show anything on: it is the first one's.
+        if not parsed.stay or trouble.code is Code.SECOND_INSTANCE:
+            raise
+        return _stay(config.web, trouble, lambda: _can_be_locked(config), EX_UNAVAILABLE)
     # Held by this process and its worker: the worker may die and come back, the lock stays.
-    with lock(config):
-        serve(config, ready)
+    with held:
+        serve(config, _ready)
     return 0
+
+
+def _ready(address: str) -> None:
+    print(f"kassa {__version__} on {address}", flush=True)
+
+
+def _stay(
+    web: config_schema.Web, trouble: Trouble, is_over: Callable[[], bool], status: int
+) -> int:
+    """Show the trouble on the screen, and end with this status when it may be over."""
+    from appliance.serve import serve_stand_in
+
+    print(trouble, file=sys.stderr)
+    serve_stand_in(web, (trouble.code, trouble.detail.split("\n")), is_over, _ready)
+    return status
+
+
+def _changes(file: Path) -> Callable[[], bool]:
+    from appliance.counter.stand_in import stamp
+
+    before = stamp(file)
+    return lambda: stamp(file) != before
+
+
+def _can_be_locked(config: config_schema.Config) -> bool:
+    from appliance.counter.instance import lock
+
+    try:
+        lock(config).close()
+    except JournalTrouble:
+        return False
+    return True
 
 
 def _doctor(parsed: argparse.Namespace) -> int:

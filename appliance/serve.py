@@ -23,11 +23,9 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import ThreadWorker
 
-from appliance.domain.errors import ConfigTrouble
+from appliance.domain.errors import Code, ConfigTrouble
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from flask import Flask
 
     from appliance.counter.config_schema import Config, Web
@@ -234,18 +232,24 @@ def serve(config: Config, ready: Callable[[str], None]) -> None:
     _run(config.web, make, ready)
 
 
-def serve_unset(file: Path, mistakes: list[str], ready: Callable[[str], None], web: Web) -> None:
-    """Show the mistakes in the configuration until stopped, or until the file has changed. Raises
-    ConfigTrouble for a port that is taken."""
+def serve_stand_in(
+    web: Web,
+    trouble: tuple[Code, list[str]],
+    is_over: Callable[[], bool],
+    ready: Callable[[str], None],
+) -> None:
+    """Show why the counter cannot start, until stopped or until that may be over. trouble: its
+    code, and lines of detail. is_over: asked every two seconds. Raises ConfigTrouble for a port
+    that is taken."""
 
     def make() -> tuple[Served, WebSettings]:
         from appliance.counter.clock import SystemClock
-        from appliance.counter.unset import UnsetCounter
+        from appliance.counter.stand_in import StandIn
         from web.settings import WebSettings
 
         arbiter = os.getppid()
-        counter = UnsetCounter(
-            file, mistakes, SystemClock(), lambda: os.kill(arbiter, signal.SIGTERM)
+        counter = StandIn(
+            *trouble, SystemClock(), is_over, lambda: os.kill(arbiter, signal.SIGTERM)
         )
         return counter, WebSettings(hosts=_hosts(web))
 

@@ -13,8 +13,9 @@ import pytest
 
 from appliance import serve
 from appliance.cli import main
+from appliance.domain.errors import Code
 from appliance.serve import NEEDLESS
-from tests.rig import free_port
+from tests.rig import Rig, free_port
 
 
 def test_what_is_kept_out_is_needed_by_nothing():
@@ -52,17 +53,18 @@ def test_a_worker_that_waits_for_the_terminal_is_not_taken_for_hung(
     assert beaten.is_set()
 
 
-def test_mistakes_in_the_configuration_are_served_until_the_file_changes(tmp_path: Path) -> None:
+def test_what_keeps_it_from_starting_is_served_until_it_is_over(tmp_path: Path) -> None:
     """As the service does it: a screen that says what is wrong, and a new start by itself."""
-    file = tmp_path / "kassa.toml"
+    file = tmp_path / "cured"
     program = f"""
-import sys
 from pathlib import Path
 from appliance.counter.config_schema import Web
-from appliance.serve import serve_unset
+from appliance.domain.errors import Code
+from appliance.serve import serve_stand_in
 def ready(address):
     print(address, flush=True)
-serve_unset(Path({str(file)!r}), ["kassa.toml:1: is wrong"], ready, Web(port={free_port()}))
+trouble = Code.CONFIGURATION, ["kassa.toml:1: is wrong"]
+serve_stand_in(Web(port={free_port()}), trouble, Path({str(file)!r}).exists, ready)
 """
     with subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True
@@ -75,16 +77,39 @@ serve_unset(Path({str(file)!r}), ["kassa.toml:1: is wrong"], ready, Web(port={fr
             urllib.request.urlopen(address + "healthz", timeout=10)
         with failed.value as answer:
             assert json.load(answer)["code"] == "K-CFG-01"
-        file.write_text("[counter]")
+        file.touch()
         assert process.wait(60) == 0
 
 
 def test_a_broken_configuration_stays_on_the_screen_where_that_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = []
-    monkeypatch.setattr(serve, "serve_unset", lambda *words: told.append(words))
     file = tmp_path / "kassa.toml"
+
+    def shown(_web: object, trouble: tuple[Code, list[str]], is_over, _ready: object) -> None:
+        assert trouble[0] is Code.CONFIGURATION
+        assert not is_over()
+        file.write_text("[counter]")
+        assert is_over()
+
+    monkeypatch.setattr(serve, "serve_stand_in", shown)
     assert main(["run", "--stay", "--config", str(file)]) == 78
-    assert [(words[0], len(words[1])) for words in told] == [(file, 1)]
     assert "is not there" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_stays_on_the_screen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as that of a data partition that cannot be mounted."""
+    folder = tmp_path / "data"
+    folder.write_text("no folder")
+
+    def shown(_web: object, trouble: tuple[Code, list[str]], is_over, _ready: object) -> None:
+        assert trouble[0] is Code.DISK_FULL
+        assert not is_over()
+        folder.unlink()
+        assert is_over()
+
+    monkeypatch.setattr(serve, "serve_stand_in", shown)
+    with Rig(tmp_path) as rig:
+        assert main(["run", "--stay", "--config", str(rig.config_file)]) == 69

@@ -1,7 +1,8 @@
-"""The screen of a kiosk whose configuration has mistakes: it says so, and begins anew by itself."""
+"""The screen of a counter that cannot start: it says why, and begins anew by itself."""
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,26 +10,31 @@ import pytest
 from appliance.counter.clock import SystemClock
 from appliance.counter.commands import Answer, Command
 from appliance.counter.screen import Action, OutOfOrder, Page
-from appliance.counter.unset import MISTAKES_SHOWN, UnsetCounter, stamp
+from appliance.counter.stand_in import LINES_SHOWN, StandIn, stamp
 from appliance.domain.errors import Code
 
 NEVER_S = 0.01
 
 
-def unset(file: Path, mistakes: list[str], changed: threading.Event) -> UnsetCounter:
-    return UnsetCounter(file, mistakes, SystemClock(), changed.set)
+def stand_in(
+    lines: list[str],
+    is_over: Callable[[], bool] = lambda: False,
+    over: threading.Event | None = None,
+) -> StandIn:
+    told = over or threading.Event()
+    return StandIn(Code.CONFIGURATION, lines, SystemClock(), is_over, told.set)
 
 
-def test_the_mistakes_are_on_the_screen(tmp_path: Path) -> None:
+def test_what_is_wrong_is_on_the_screen() -> None:
     many = [f"kassa.toml:{line}: is wrong" for line in range(1, 12)]
-    body = unset(tmp_path / "kassa.toml", many, threading.Event()).screen().body
+    body = stand_in(many).screen().body
     assert isinstance(body, OutOfOrder)
     assert body.code is Code.CONFIGURATION
-    assert body.detail.split("\n") == [*many[:MISTAKES_SHOWN], "… and 3 more"]
+    assert body.detail.split("\n") == [*many[:LINES_SHOWN], "… and 3 more"]
 
 
-def test_nothing_can_be_done_and_it_says_how_it_is(tmp_path: Path) -> None:
-    counter = unset(tmp_path / "kassa.toml", ["wrong"], threading.Event())
+def test_nothing_can_be_done_and_it_says_how_it_is() -> None:
+    counter = stand_in(["wrong"])
     answered = counter.command(Command("1", Action.SCAN, "NL-1", None))
     assert answered.answer is Answer.NOT_HERE
     assert counter.health()["code"] == "K-CFG-01"
@@ -62,13 +68,13 @@ def test_another_file_has_another_stamp(tmp_path: Path, change) -> None:
     assert stamp(file) != before
 
 
-def test_a_changed_file_is_told_of_once(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("appliance.counter.unset.LOOK_S", 0.01)
-    file, changed = tmp_path / "kassa.toml", threading.Event()
-    counter = unset(file, ["is not there"], changed)
+def test_it_ends_when_the_trouble_may_be_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("appliance.counter.stand_in.LOOK_S", 0.01)
+    cured, over = threading.Event(), threading.Event()
+    counter = stand_in(["is not there"], cured.is_set, over)
     counter.start()
-    assert not changed.wait(0.1)
-    file.write_text("x")
-    assert changed.wait(10)
+    assert not over.wait(0.1)
+    cured.set()
+    assert over.wait(10)
     assert counter.stop(0)
     assert counter.stopping.is_set()

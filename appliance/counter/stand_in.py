@@ -1,5 +1,5 @@
-"""Stands in for the counter while the configuration has mistakes: says so on the screen, and ends
-the program when the file is another one. It opens no journal and no device.
+"""Stands in for the counter that cannot start: says why on the screen, and ends the program when
+that may be over. It opens no journal and no device.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from appliance.counter.screen import OutOfOrder, Page, Screen
 from appliance.domain.errors import Code
 
 LOOK_S: Final = 2.0
-MISTAKES_SHOWN: Final = 8
+LINES_SHOWN: Final = 8
 
 
 def stamp(file: Path) -> tuple[int, ...]:
@@ -28,23 +28,29 @@ def stamp(file: Path) -> tuple[int, ...]:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-class UnsetCounter:
-    """A counter for the web layer that is out of order. mistakes: as ConfigTrouble has them.
-    changed: called once, on a thread of its own, when the file has changed."""
+class StandIn:
+    """A counter for the web layer that is out of order. lines: what is wrong, in detail. is_over:
+    whether a new start is worth it, asked every two seconds on a thread of its own; then `over` is
+    called, once."""
 
     def __init__(
-        self, file: Path, mistakes: list[str], clock: Clock, changed: Callable[[], None]
+        self,
+        code: Code,
+        lines: list[str],
+        clock: Clock,
+        is_over: Callable[[], bool],
+        over: Callable[[], None],
     ) -> None:
         self.stopping = threading.Event()
-        self._file, self._changed, self._clock = file, changed, clock
-        self._stamp = stamp(file)
+        self._clock, self._is_over, self._over = clock, is_over, over
+        self._code = code
         self._heard: tuple[float, str] | None = None
-        more = len(mistakes) - MISTAKES_SHOWN
-        lines = mistakes[:MISTAKES_SHOWN] + ([f"… and {more} more"] if more > 0 else [])
+        more = len(lines) - LINES_SHOWN
+        shown = lines[:LINES_SHOWN] + ([f"… and {more} more"] if more > 0 else [])
         self._screen = Screen(
             seq=1,
             page=Page.OUT_OF_ORDER,
-            body=OutOfOrder(Code.CONFIGURATION, "\n".join(lines)),
+            body=OutOfOrder(code, "\n".join(shown)),
             actions=frozenset(),
             at=clock.now().astimezone().isoformat(timespec="seconds"),
             counter="Kassa",
@@ -59,7 +65,7 @@ class UnsetCounter:
         )
 
     def start(self) -> None:
-        threading.Thread(target=self._watch, name="configuration", daemon=True).start()
+        threading.Thread(target=self._watch, name="stand-in", daemon=True).start()
 
     def stop(self, wait_s: float) -> bool:
         """There is nothing to wait for."""
@@ -68,8 +74,8 @@ class UnsetCounter:
 
     def _watch(self) -> None:
         while not self.stopping.wait(LOOK_S):
-            if stamp(self._file) != self._stamp:
-                self._changed()
+            if self._is_over():
+                self._over()
                 return
 
     def screen(self) -> Screen:
@@ -90,7 +96,7 @@ class UnsetCounter:
         age_s = round(self._clock.monotonic() - self._heard[0], 1) if self._heard else None
         return {
             "status": "failing",
-            "code": str(Code.CONFIGURATION),
+            "code": str(self._code),
             "page": str(self._screen.page),
             "devices": {},
             "browser_age_s": age_s,
