@@ -17,12 +17,14 @@ ARGS ?=
 SEED ?= 1
 DAYS ?= 1
 EFFORT ?= hour
+# What the disk image is for: amd64 is a PC, arm64 a Raspberry Pi 4.
+ARCH ?= amd64
 # Every branch of these is tested, and the build fails when one is not.
 FULLY_COVERED := appliance/domain/*,appliance/protocols/*
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## run a whole counter here with simulated devices and a simulated shop
@@ -64,6 +66,23 @@ sim: ## play a simulated town and tell what went wrong: make sim SEED=1 DAYS=1
 proof: ## search for a broken promise: make proof EFFORT=short|hour|release
 	@tools/setup.sh test
 	@$(BIN)/python -m tests.proof --effort '$(EFFORT)' $(ARGS)
+
+.PHONY: deb
+deb: ## build the Debian package, dist/kassa-kiosk_*_all.deb
+	@tools/setup.sh deb
+	@image/build-deb.sh
+
+.PHONY: image
+image: deb ## build a disk image, as root: make image ARCH=amd64|arm64
+	@tools/setup.sh image '$(ARCH)'
+	@image/build-image.sh '$(ARCH)'
+
+.PHONY: image-test
+image-test: ## boot the image in a virtual machine and work it, as root: make image-test ARCH=amd64
+	@tools/setup.sh test
+	@KASSA_NO_COMPRESSION=1 $(MAKE) --no-print-directory image ARCH='$(ARCH)'
+	@tools/setup.sh image-test '$(ARCH)'
+	@KASSA_IMAGE=build/image/$(ARCH) $(BIN)/python -m pytest -p no:xdist tests/image/booted $(ARGS)
 
 .PHONY: lock
 lock: ## make requirements/*.txt anew from requirements/*.in

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Prepares the checkout: .venv with hash-checked wheels, and what the tests need from the system.
-# Usage: tools/setup.sh demo|check|test. `make` calls it; a second run finds its stamps and does nothing.
+# Usage: tools/setup.sh demo|check|test|deb|image ARCH|image-test ARCH. `make` calls it; a second run finds its stamps and does nothing.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -251,11 +251,35 @@ install_shellcheck() {
     apt_install may-ask shellcheck || die "the checks need shellcheck. Cure: sudo apt-get install shellcheck"
 }
 
+# need WHAT PACKAGE...: Debian's packages, or the end.
+need() {
+    local what=$1 name missing=()
+    shift
+    command -v dpkg-query >/dev/null || die "$what needs Debian or Ubuntu"
+    for name in "$@"; do
+        have_package "$name" || missing+=("$name")
+    done
+    [ ${#missing[@]} = 0 ] || apt_install may-ask "${missing[@]}" ||
+        die "$what needs more. Cure: sudo apt-get install ${missing[*]}"
+}
+
+# A foreign processor's programs run through QEMU, which the kernel must have been told of.
+need_foreign() {
+    [ "$1" != "$(dpkg --print-architecture)" ] || return 0
+    local handlers=/proc/sys/fs/binfmt_misc
+    # Mounted before the package comes, which registers itself only then.
+    [ -e "$handlers/register" ] || mount -t binfmt_misc binfmt_misc "$handlers" ||
+        die "programs for $1 cannot run here: $handlers cannot be mounted"
+    need "an image for $1" qemu-user-static binfmt-support
+    update-binfmts --enable qemu-aarch64 || die "programs for $1 cannot run here"
+}
+
 # ----------------------------------------------------------------------------------------------
 
-case ${1-} in
-    demo | check | test) ;;
-    *) die "usage: tools/setup.sh demo|check|test" ;;
+usage='usage: tools/setup.sh demo|check|test|deb, or image|image-test amd64|arm64'
+case ${1-}:${2-} in
+    demo: | check: | test: | deb: | image:a*64 | image-test:a*64) ;;
+    *) die "$usage" ;;
 esac
 
 if [ ! -x "$venv/bin/python" ] || [ "$(fingerprint)" != "$(cat "$stamps/fingerprint" 2>/dev/null)" ]; then
@@ -270,6 +294,20 @@ case $1 in
     check)
         install_lock dev
         install_shellcheck
+        ;;
+    deb)
+        [ -e "$stamps/dev" ] || install_lock run
+        need 'the package' build-essential debhelper dh-python dpkg-dev po-debconf
+        ;;
+    image)
+        need 'an image' arch-test cpio dosfstools e2fsprogs fdisk mmdebstrap mtools util-linux zstd
+        need_foreign "$2"
+        ;;
+    image-test)
+        case $2 in
+            amd64) need 'booting an image' qemu-system-x86 qemu-utils ovmf openssh-client ;;
+            arm64) need 'booting an image' qemu-system-arm qemu-utils qemu-efi-aarch64 openssh-client ;;
+        esac
         ;;
     test)
         install_lock dev

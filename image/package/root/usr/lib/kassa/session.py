@@ -1,0 +1,226 @@
+#!/usr/bin/python3 -I
+"""Kassa's screen: waits for the counter, then runs the compositor with one browser in it.
+
+Three steps of one program. `session.py wait` ends when the counter answers, so that a person sees
+the boot picture until then, and never an error page of a browser. `session.py` becomes the
+compositor. That one starts `session.py browser`, which starts Chromium and watches it from outside.
+
+Chromium says nothing of a page that has crashed, but the page itself posts a heartbeat to the
+counter for each time that it really drew, and the counter tells its age. Only while that is fresh
+is systemd's watchdog fed. When it is not, systemd ends the session and starts it anew
+(kassa-session.service); this program ends nothing itself.
+
+Standard library only, and Python's isolated mode: nothing but this file decides.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any, Final
+
+HOST: Final = "127.0.0.1"
+PORT: Final = 8100
+ANSWER_S: Final = 3.0
+AGAIN_S: Final = 1.0
+ROUND_S: Final = 5.0
+FRESH_S: Final = 30.0
+"""The oldest heartbeat that counts; a page beats every 10 s. With WatchdogSec=60 a page that has
+crashed is replaced a minute and a half after it, at the latest."""
+FIRST_PAGE_S: Final = 120.0
+"""How long the browser may take to its first heartbeat: it starts slowly on a cold card."""
+LARGEST_ANSWER: Final = 64 * 1024
+STOP_S: Final = 5.0
+
+CHROMIUM: Final = "/usr/lib/chromium/chromium"
+FLAGS: Final = (
+    "--kiosk",
+    "--ozone-platform=wayland",
+    "--noerrdialogs",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--hide-crash-restore-bubble",
+    "--disable-session-crashed-bubble",
+    "--disable-infobars",
+    "--disable-pinch",
+    "--overscroll-history-navigation=0",
+    "--disable-component-update",
+    "--disable-background-networking",
+    "--disable-domain-reliability",
+    "--disable-sync",
+    "--disable-breakpad",
+    "--disable-extensions",
+    "--disable-print-preview",
+    "--disable-dev-tools",
+    "--disable-features=Translate,OverscrollHistoryNavigation,MediaRouter,GlobalMediaControls",
+    "--password-store=basic",
+    "--disk-cache-size=8388608",
+    "--media-cache-size=1",
+    # A page that nobody sees (a display that is off) still beats.
+    "--disable-background-timer-throttling",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-renderer-backgrounding",
+)
+
+
+def say(text: str) -> None:
+    """A line in the log."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def notify(message: str) -> None:
+    """Tell systemd (sd_notify(3)); nothing where it did not ask."""
+    path = os.environ.get("NOTIFY_SOCKET", "")
+    if not path:
+        return
+    address = "\0" + path[1:] if path.startswith("@") else path
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.sendto(message.encode(), address)
+
+
+def ask(path: str) -> dict[str, Any] | None:
+    """What the counter answers at `path`, whatever its status; None when it does not answer."""
+    connection = HTTPConnection(HOST, PORT, timeout=ANSWER_S)
+    try:
+        connection.request("GET", path)
+        answer = json.loads(connection.getresponse().read(LARGEST_ANSWER))
+    except (OSError, HTTPException, ValueError):
+        return None
+    finally:
+        connection.close()
+    return answer if isinstance(answer, dict) else None
+
+
+def environment(display: dict[str, Any], runtime: Path) -> dict[str, str]:
+    """What compositor and browser see. display: the counter's [display], see `GET /display`."""
+    return {
+        "PATH": "/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "HOME": str(runtime),
+        "XDG_RUNTIME_DIR": str(runtime),
+        "XDG_CONFIG_HOME": "/usr/lib/kassa/session",  # our rules for the keyboard, see there
+        "XDG_SESSION_TYPE": "wayland",
+        "LIBSEAT_BACKEND": "seatd",
+        # A counter works by touch or scanner alone; and devices come and go.
+        "WLR_LIBINPUT_NO_DEVICES": "1",
+        "XKB_DEFAULT_LAYOUT": str(display.get("keyboard", "us")),
+        "XKB_DEFAULT_RULES": "kassa",
+        "XCURSOR_PATH": "/usr/lib/kassa/session/cursors",
+        **{name: os.environ[name] for name in ("NOTIFY_SOCKET",) if name in os.environ},
+        **{name: os.environ[name] for name in ("WLR_RENDERER",) if name in os.environ},
+    }
+
+
+def wait_for_counter() -> dict[str, Any]:
+    """Until it answers; what it says about the display. It may take as long as a recovery."""
+    while (display := ask("/display")) is None:
+        time.sleep(AGAIN_S)
+    return display
+
+
+def compositor() -> None:
+    """Become it. Does not return."""
+    runtime = Path(os.environ["RUNTIME_DIRECTORY"])
+    display = wait_for_counter()
+    say(f"the counter answers; display: {json.dumps(display)}")
+    command = ["/usr/bin/cage", "-m", "last", "-d", "--", __file__, "browser"]
+    os.execve(command[0], command, environment(display, runtime))  # noqa: S606 - no shell in it
+
+
+def turn(display: dict[str, Any]) -> None:
+    """Turn the outputs as configured: the compositor has no configuration of its own."""
+    degrees = display.get("rotation", 0)
+    if not degrees:
+        return
+    names = [
+        line.split()[0]
+        for line in _run("/usr/bin/wlr-randr").splitlines()
+        if line and not line[0].isspace()
+    ]
+    for name in names[:8]:
+        _run("/usr/bin/wlr-randr", "--output", name, "--transform", str(degrees))
+
+
+def _run(*command: str) -> str:
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=10, check=False
+    )
+    if done.returncode:
+        say(f"{command[0]}: {done.stderr.strip()[:200]}")
+    return done.stdout
+
+
+def is_drawing(health: dict[str, Any] | None, since_start_s: float) -> bool:
+    """Whether systemd may be told that the screen lives.
+
+    health: what /healthz said; None: the counter does not answer, and then the page covers itself
+    with a notice that says so, which is no fault of the screen's. since_start_s: of the browser.
+    """
+    if health is None:
+        return True
+    age_s = health.get("browser_age_s")
+    if not isinstance(age_s, int | float) or age_s > since_start_s:
+        return since_start_s < FIRST_PAGE_S  # no page of this browser has drawn yet
+    return age_s <= FRESH_S
+
+
+def watch(
+    browser: subprocess.Popen[bytes],
+    health: Callable[[], dict[str, Any] | None],
+    feed: Callable[[str], None],
+    now: Callable[[], float] = time.monotonic,
+) -> int:
+    """Feed the watchdog while the page draws. Returns the browser's exit status when it ends."""
+    started = now()
+    was_drawing = True
+    feed("READY=1")
+    while True:
+        is_well = is_drawing(health(), now() - started)
+        if is_well:
+            feed("WATCHDOG=1")
+        if is_well != was_drawing:
+            say("the page draws again" if is_well else "the page does not draw")
+            was_drawing = is_well
+        try:
+            return browser.wait(ROUND_S)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def browse() -> int:
+    """Start the browser, and watch it until it ends."""
+    runtime = Path(os.environ["XDG_RUNTIME_DIR"])
+    profile = runtime / "profile"
+    shutil.rmtree(profile, ignore_errors=True)  # what it was in the middle of is of no use to us
+    turn(ask("/display") or {})
+    words = [CHROMIUM, *FLAGS, f"--user-data-dir={profile}", f"--app=http://{HOST}:{PORT}/"]
+    # The compositor's folder of settings is read-only, and Chromium wants to write to its own.
+    mine = os.environ | {"XDG_CONFIG_HOME": str(profile), "XDG_CACHE_HOME": str(profile)}
+    browser = subprocess.Popen(words, stdin=subprocess.DEVNULL, env=mine)
+
+    def stop(*_: object) -> None:
+        browser.terminate()
+
+    signal.signal(signal.SIGTERM, stop)
+    status = watch(browser, lambda: ask("/healthz"), notify)
+    say(f"the browser ended with {status}")
+    return 1
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["wait"]:
+            wait_for_counter()
+        case ["browser"]:
+            sys.exit(browse())
+        case _:
+            compositor()
