@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 FOLDER: Final = Path(__file__).parents[2] / "udev"
-RULES: Final = FOLDER / "72-kassa.rules"
+RULES: Final = FOLDER / "65-kassa.rules"
+LATE_RULES: Final = FOLDER / "72-kassa.rules"
 HWDB: Final = FOLDER / "60-kassa.hwdb"
 SCRIPTS: Final = ("kassa-role", "kassa-link", "kassa-devices")
 ROLES: Final = ("terminal", "printer", "scanner", "fiscal")

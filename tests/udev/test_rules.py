@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.udev.files import FOLDER, ROLES, RULES, SCRIPTS, Key, rules
+from tests.udev.files import FOLDER, LATE_RULES, ROLES, RULES, SCRIPTS, Key, rules
 
 FOUND = rules(RULES.read_text())
 
@@ -37,8 +37,22 @@ def test_a_rule_is_read_as_it_is_written():
         rules("A=x")
 
 
-def test_the_number_is_between_those_who_find_out_and_those_who_act():
-    assert "70-power-switch.rules" < "71-seat.rules" < RULES.name < "73-seat-late.rules"
+def test_the_numbers_are_between_those_who_find_out_and_those_who_act():
+    found_out = {"60-input-id.rules", "60-persistent-input.rules", "60-serial.rules"}
+    given_away = {"70-power-switch.rules", "70-uaccess.rules", "77-mm-x.rules"}
+    assert max(found_out) < RULES.name < min(given_away)
+    assert "70-uaccess.rules" < LATE_RULES.name < "73-seat-late.rules"
+
+
+def test_the_late_rule_is_for_what_has_a_role():
+    assert rules(LATE_RULES.read_text()) == [
+        [
+            Key("SUBSYSTEM", "", "==", "usbmisc|tty|input"),
+            Key("SUBSYSTEMS", "", "==", "usb"),
+            Key("ENV", "KASSA_ROLE", "==", "?*"),
+            Key("TAG", "", "-=", "uaccess"),
+        ]
+    ]
 
 
 def test_first_of_all_only_our_sorts_of_node_go_on():
@@ -108,8 +122,7 @@ def test_every_jump_leads_forward_to_a_label():
 def test_nobody_but_the_group_is_let_in():
     let_in = [key for rule in FOUND for key in rule if key.name in {"GROUP", "MODE", "OWNER"}]
     assert let_in == [Key("GROUP", "", "=", "kassa"), Key("MODE", "", "=", "0660")]
-    tags = [key for rule in FOUND for key in rule if key.name == "TAG"]
-    assert tags == [Key("TAG", "", "-=", "uaccess"), Key("TAG", "", "-=", "power-switch")]
+    assert not [key for rule in FOUND for key in rule if key.name == "TAG"]
 
 
 def test_only_our_scripts_are_run_and_all_names_are_ours():
