@@ -50,7 +50,6 @@ ADAPTER: Final = Function("gser", "ttyUSB*/tty/ttyUSB*")
 DISK: Final = Function(
     "mass_storage", "host*/target*/*/block/sd*", {"lun.0/file": "/run/kassa-check.img"}
 )
-NETWORK: Final = Function("ecm", "net/*")
 # USB HID 1.11, appendix B.1, with every key of the page up to E7: Power (66) is among them.
 KEYBOARD: Final = _hid(
     8,
@@ -155,7 +154,7 @@ class Machine:
     @staticmethod
     def _node(gadget: Gadget, number: int) -> str:
         # A modem has two interfaces, all others have one; the first has the node.
-        first = sum(2 if part.kind in {"acm", "ecm"} else 1 for part in gadget.functions[:number])
+        first = sum(2 if part is MODEM else 1 for part in gadget.functions[:number])
         return f"{gadget.path}/*:1.{first:x}/{gadget.functions[number].node}"
 
     # --- controllers ----------------------------------------------------------------------------
