@@ -147,6 +147,17 @@ def a_printer_has_its_names(machine: Machine) -> None:
     assert names(machine) == []
 
 
+def a_serial_number_leads_nowhere_else(machine: Machine) -> None:
+    with machine.plugged(printer(0, "../../x y")):
+        assert set(machine.sh("ls /dev/kassa/by-serial").splitlines()) == {"printer-.._.._x_y"}
+        assert machine.sh("ls -A /dev/kassa").split() == [
+            "by-port",
+            "by-rank",
+            "by-serial",
+            "printer",
+        ]
+
+
 def a_known_printer_comes_before_an_unknown_one(machine: Machine) -> None:
     known, unknown = epson(1), printer(0)
     for order in ((known, unknown), (unknown, known)):
@@ -377,6 +388,7 @@ def _all_of(machine: Machine, gadgets: tuple[Gadget, ...]) -> list[str]:
 CHECKS: Final[tuple[Callable[[Machine], None], ...]] = (
     the_files_are_right,
     a_printer_has_its_names,
+    a_serial_number_leads_nowhere_else,
     a_known_printer_comes_before_an_unknown_one,
     identical_printers_have_one_order,
     identical_printers_that_come_and_go_together,
@@ -385,8 +397,8 @@ CHECKS: Final[tuple[Callable[[Machine], None], ...]] = (
     an_adapter_is_nobody_until_it_is_given_a_role,
     a_scanner_that_types_is_ours_alone,
     a_keyboard_becomes_a_scanner_when_it_is_said,
-    a_scanner_that_sends_lines,
     what_is_ours_is_not_for_the_user_of_the_seat,
+    a_scanner_that_sends_lines,
     strangers_are_not_touched,
 )
 

@@ -1,9 +1,11 @@
 """The rules touch nothing that is not ours. What they do is seen in a booted system: guest.py."""
 
+import inspect
 import re
 
 import pytest
 
+from tests.udev import guest
 from tests.udev.files import FOLDER, LATE_RULES, ROLES, RULES, SCRIPTS, Key, rules
 
 FOUND = rules(RULES.read_text())
@@ -146,6 +148,25 @@ def test_what_belongs_to_one_sort_of_node_is_set_on_that_sort_only():
             assert has(rule, "SUBSYSTEM", "", "==", "tty")
         if any(name.startswith(("ID_INPUT", "LIBINPUT")) for name in names):
             assert has(rule, "SUBSYSTEM", "", "==", "input")
+
+
+def test_the_checks_for_a_booted_system_are_of_these_rules_and_none_is_forgotten():
+    assert set(guest.RULES) == {file.name for file in FOLDER.glob("*.rules")}
+    source = inspect.getsource(guest).partition("# --- checks ---")[2]
+    written = re.findall(r"^def ([a-z]\w+)\(machine: Machine\) -> None:", source, re.MULTILINE)
+    assert [check.__name__ for check in guest.CHECKS] == written
+    assert len(written) > 10
+
+
+def test_the_service_runs_the_script_in_time():
+    unit = (FOLDER / "kassa-devices.service").read_text()
+    assert "ExecStart=/usr/lib/kassa/kassa-devices\n" in unit
+    # The script's own bound is told before systemd's strikes.
+    settle_s = re.search(r"settle --timeout=(\d+)", (FOLDER / "kassa-devices").read_text())
+    limit_s = re.search(r"^TimeoutStartSec=(\d+)$", unit, re.MULTILINE)
+    assert settle_s is not None
+    assert limit_s is not None
+    assert int(settle_s[1]) < int(limit_s[1])
 
 
 def test_the_scripts_are_programs_of_the_smallest_shell():
