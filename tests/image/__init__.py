@@ -1,0 +1,1 @@
+"""The disk image in a virtual machine, and what that takes."""
