@@ -55,9 +55,10 @@ class EscposPrinterSimulator:
     """One simulated printer; `start` it, or use it as a context manager.
 
     path: speak over a pseudo-terminal, with this symbolic link to it. port: or over TCP on the
-    loopback, 0 for any free port. profile: a row of PROFILES. buffer_bytes: its receive buffer.
-    line_s: how long a line takes to print. baud: pace of what it receives; None: no pace.
-    on_change: called, on its own thread, after anything that `state` tells has changed.
+    loopback, 0 for any free port. cable: or over this one. profile: a row of PROFILES.
+    buffer_bytes: its receive buffer. line_s: how long a line takes to print. baud: pace of what it
+    receives; None: no pace. on_change: called, on its own thread, after anything that `state` tells
+    has changed.
     """
 
     def __init__(
@@ -65,15 +66,18 @@ class EscposPrinterSimulator:
         *,
         path: Path | None = None,
         port: int | None = None,
+        cable: Cable | None = None,
         profile: str = "epson-tm-80",
         buffer_bytes: int = 4096,
         line_s: float = 0.0,
         baud: int | None = None,
         on_change: Callable[[], None] = lambda: None,
     ) -> None:
-        if (path is None) == (port is None):
-            raise ValueError("a simulated printer has either a path or a port")
-        self._cable: Cable = PtyCable(path) if path is not None else TcpCable(port or 0)
+        if [path, port, cable].count(None) != 2:
+            raise ValueError("a simulated printer has one of a path, a port and a cable")
+        if cable is None:
+            cable = PtyCable(path) if path is not None else TcpCable(port or 0)
+        self._cable: Cable = cable
         self.profile: Profile = PROFILES[profile]
         self._buffer_bytes = buffer_bytes
         self._line_s = line_s
