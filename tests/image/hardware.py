@@ -96,7 +96,9 @@ class Hardware:
     def keyboard(self, name: str) -> dict[str, str]:
         """Its properties as a device of QEMU. Raises KeyError when there is no such keyboard."""
         wanted = {"serial": self.keyboards[name], "display": self.screen_of(name) or ""}
-        return {"driver": "usb-kbd", "id": name, "bus": USB_BUS} | {
+        # Always in the same socket, as the guest may tell devices by that.
+        port = str(1 + list(self.keyboards).index(name))
+        return {"driver": "usb-kbd", "id": name, "bus": USB_BUS, "port": port} | {
             key: value for key, value in wanted.items() if value
         }
 
@@ -145,7 +147,8 @@ class Hardware:
         # An image of which nothing is kept need not be synced either.
         kept = "snapshot=on,cache=unsafe" if isinstance(self.disk, Path) else "cache=writeback"
         drive = f"if=none,id=disk,format=raw,discard=unmap,file={escaped(self.disk)},{kept}"
-        return ["-drive", drive, "-device", "virtio-blk-pci,drive=disk,bootindex=0"]
+        # Not 0: that is a kernel's that is started directly.
+        return ["-drive", drive, "-device", "virtio-blk-pci,drive=disk,bootindex=1"]
 
     def _network(self) -> list[str]:
         forwards = "".join(
