@@ -3,11 +3,9 @@ sees the device (what a real kernel makes of it: test_guest.py)."""
 
 from __future__ import annotations
 
-import select
-import socket
 import struct
 import time
-from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -15,84 +13,13 @@ from appliance.simulators.printer_faults import Fault
 from tests.image import needs
 from tests.image.hardware import DEBIANS_FIRMWARE, Hardware
 from tests.image.qemu import Machine
-from tests.image.usb_identity import IN, OUT, Identity
+from tests.image.usb_far_end import machine_of
 from tests.image.usb_printer import usb_printer
-from tests.image.usbredir import Bulk, Control, Kind, Packet, Status, Stream
+from tests.image.usb_printer_function import EPSON, IN, OUT
+from tests.image.usbredir import Kind, Packet, Status
 
 WAIT_S = 10.0
 CUT = b"\x1dV\x42\x00"
-
-
-class FarEnd:
-    """The machine."""
-
-    def __init__(self, cable):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(WAIT_S)
-        self.socket.connect(str(cable.path))
-        self.stream = Stream()
-        self.socket.sendall(self.stream.hello())
-        self.waiting = []
-        self.number = 0
-
-    def next(self):
-        while not self.waiting:
-            data = self.socket.recv(65536)
-            assert data, "it hung up"
-            self.waiting += self.stream.receive(data)
-        return self.waiting.pop(0)
-
-    def send(self, message):
-        self.socket.sendall(self.stream.encode(message))
-
-    def is_quiet(self):
-        return not self.waiting and not select.select([self.socket], [], [], 0.1)[0]
-
-    def expect_device(self):
-        kinds = [self.next().kind for _ in range(3)]
-        assert kinds == [Kind.INTERFACE_INFO, Kind.EP_INFO, Kind.DEVICE_CONNECT]
-
-    def configure(self):
-        self.send(Packet(Kind.RESET, 0))
-        self.send(Packet(Kind.SET_CONFIGURATION, 5, b"\1"))
-        assert self.next() == Packet(Kind.CONFIGURATION_STATUS, 5, b"\0\1")
-
-    def control(self, request_type, request, value=0, index=0, length=255):
-        self.number += 1
-        # The status is what QEMU leaves there: anything.
-        asked = Control(self.number, 0x80, request, request_type, 0xA5, value, index, length)
-        self.send(asked)
-        answer = self.next()
-        assert (answer.number, answer.request) == (self.number, request)
-        return answer.status, answer.data
-
-    def write(self, data):
-        self.number += 1
-        self.send(Bulk(self.number, OUT, 0, len(data), 0, data))
-        return self.number
-
-    def want(self, length):
-        self.number += 1
-        self.send(Bulk(self.number, IN, 0, length))
-        return self.number
-
-    def expect_bulk(self, number, status, length, data=b""):
-        answer = self.next()
-        assert (answer.number, answer.status, answer.length, answer.data) == (
-            number,
-            status,
-            length,
-            data,
-        )
-
-
-@contextmanager
-def machine_of(cable):
-    far = FarEnd(cable)
-    try:
-        yield far
-    finally:
-        far.socket.close()
 
 
 @pytest.fixture
@@ -284,7 +211,7 @@ def test_a_far_end_that_speaks_something_else_is_hung_up_on(tmp_path):
 @pytest.mark.parametrize("arch", ["amd64", "arm64"])
 def test_qemu_takes_two_of_the_same(tmp_path, arch):
     needs.qemu(arch)
-    twin = Identity(serial="")
+    twin = replace(EPSON, serial="")
     with (
         usb_printer(tmp_path / "a", twin) as (first, cable),
         usb_printer(tmp_path / "b", twin) as (_, other),

@@ -12,6 +12,7 @@ from tests.image.usbredir import (
     MOST_DATA_BYTES,
     Bulk,
     Control,
+    Endpoint,
     Interface,
     Kind,
     Packet,
@@ -68,7 +69,7 @@ def test_a_control_transfer_that_reads_is_cut_to_what_was_asked():
 
 def test_the_tables_of_a_device():
     interface, endpoints, device = announcement(
-        Interface(7, 1, 2, (0x01, 0x82), 512), 0x04B8, 0x0E28, 0x100
+        Interface(7, 1, 2, (Endpoint(0x01, 2, 512), Endpoint(0x82, 2, 512))), 0x04B8, 0x0E28, 0x100
     )
     assert (len(interface.body), len(endpoints.body), len(device.body)) == (132, 160, 10)
     used = {slot: kind for slot, kind in enumerate(endpoints.body[:32]) if kind != 255}

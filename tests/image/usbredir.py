@@ -1,7 +1,7 @@
 """A USB device over a stream: packets to and from QEMU's `usb-redir`.
 
 Source: the usbredir protocol, version 0.7 (usb-redirection-protocol.md, usbredirproto.h). Here is
-what a device with control and bulk transfers needs; both ends speak the same packets.
+what a device with control, bulk and interrupt transfers needs; both ends speak the same packets.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ ENDPOINTS: Final = 32
 """Slots of the endpoint tables: those that lead out first, from 16 on those that lead in."""
 UNUSED: Final = 255
 BULK_TYPE: Final = 2
+INTERRUPT_TYPE: Final = 3
 HIGH_SPEED: Final = 2
 
 
@@ -37,9 +38,13 @@ class Kind(IntEnum):
     SET_ALT_SETTING = 9
     GET_ALT_SETTING = 10
     ALT_SETTING_STATUS = 11
+    START_INTERRUPT_RECEIVING = 15
+    STOP_INTERRUPT_RECEIVING = 16
+    INTERRUPT_RECEIVING_STATUS = 17
     CANCEL_DATA_PACKET = 21
     CONTROL = 100
     BULK = 101
+    INTERRUPT = 103
 
 
 class Status(IntEnum):
@@ -197,32 +202,46 @@ def _decoded(kind: int, number: int, body: bytes) -> Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Endpoint:
+    """address: with 0x80 when it leads in. kind: BULK_TYPE or INTERRUPT_TYPE. interval: of the
+    endpoint's descriptor (USB 2.0, table 9-13)."""
+
+    address: int
+    kind: int
+    max_packet_bytes: int
+    interval: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Interface:
-    """A device's only interface, and its bulk endpoints by their addresses."""
+    """A device's only one. class_descriptor: what stands between its own descriptor and those of
+    its endpoints."""
 
     interface_class: int
     subclass: int
     protocol: int
-    bulk_endpoints: tuple[int, ...]
-    max_packet_bytes: int
+    endpoints: tuple[Endpoint, ...]
+    class_descriptor: bytes = b""
 
 
 def announcement(interface: Interface, vendor: int, product: int, version_bcd: int) -> list[Packet]:
     """A device that is plugged in: its tables, and then itself."""
-    slots = {(address >> 3 & 0x10) | address & 0x0F for address in interface.bulk_endpoints}
-    control = {0, 0x10}
-    kinds = [0 if s in control else BULK_TYPE if s in slots else UNUSED for s in range(ENDPOINTS)]
-    sizes = [interface.max_packet_bytes if s in slots else 64 * (s in control) for s in range(32)]
     first_only = struct.Struct("<B31x")
     table = struct.pack("<I", 1) + b"".join(
         first_only.pack(value)
         for value in (0, interface.interface_class, interface.subclass, interface.protocol)
     )
-    endpoints = bytes(kinds) + bytes(2 * ENDPOINTS) + struct.pack(f"<{ENDPOINTS}H", *sizes)
+    kinds, intervals = bytearray([UNUSED] * ENDPOINTS), bytearray(ENDPOINTS)
+    sizes = [0] * ENDPOINTS
+    control = (Endpoint(0x00, 0, 64), Endpoint(0x80, 0, 64))
+    for end in (*control, *interface.endpoints):
+        slot = (end.address >> 3 & 0x10) | end.address & 0x0F
+        kinds[slot], intervals[slot], sizes[slot] = end.kind, end.interval, end.max_packet_bytes
+    endpoints = kinds + intervals + bytes(ENDPOINTS) + struct.pack(f"<{ENDPOINTS}H", *sizes)
     # Class 0: it is the interface that tells.
     device = struct.pack("<BBBBHHH", HIGH_SPEED, 0, 0, 0, vendor, product, version_bcd)
     return [
         Packet(Kind.INTERFACE_INFO, 0, table),
-        Packet(Kind.EP_INFO, 0, endpoints),
+        Packet(Kind.EP_INFO, 0, bytes(endpoints)),
         Packet(Kind.DEVICE_CONNECT, 0, device),
     ]
