@@ -23,6 +23,8 @@ USB_BUS: Final = "usb.0"
 SCREEN: Final = "screen"
 NETWORK: Final = "network"
 SCREEN_PIXELS: Final = (1024, 768)
+LOST_KEY: Final = "hid_kbd_queue_full"
+"""What QEMU says when one of its keyboards throws a key away."""
 _USB_PORTS: Final = 8
 _MOST_KEYBOARDS: Final = 2
 
@@ -117,7 +119,7 @@ class Hardware:
         words += ["-accel", "tcg,thread=multi", "-smp", str(self.cores), "-m", str(self.memory_mib)]
         words += ["-chardev", f"socket,id=qmp,fd={qmp}", "-mon", "chardev=qmp,mode=control"]
         words += ["-chardev", f"socket,id=serial,fd={serial}", "-serial", "chardev:serial"]
-        words += ["-device", "virtio-rng-pci"]
+        words += ["-trace", LOST_KEY, "-device", "virtio-rng-pci"]
         words += ["-device", f"qemu-xhci,id=usb,p2={_USB_PORTS},p3={_USB_PORTS}"]
         for name in self.keyboards:
             words += ["-device", _device(**self.keyboard(name))]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import lzma
 import stat
-import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +59,8 @@ class GuestParts:
 def find_parts(root: Path) -> GuestParts:
     """Of the newest kernel there. Raises GuestMissing."""
     busybox = _first(root, "bin/busybox", "usr/bin/busybox")
-    arch = _ELF_MACHINES.get(struct.unpack_from("<H", busybox.read_bytes()[:20], 18)[0])
+    # e_machine of the ELF header
+    arch = _ELF_MACHINES.get(int.from_bytes(busybox.read_bytes()[18:20], "little"))
     if arch is None:
         raise GuestMissing(f"{busybox} is for another processor")
     for kernel in sorted(root.glob("boot/vmlinuz-*"), reverse=True):

@@ -18,7 +18,7 @@ from typing import Any, Final, Self
 
 from PIL import Image
 
-from tests.image.hardware import NETWORK, SCREEN, USB_BUS, Hardware
+from tests.image.hardware import LOST_KEY, NETWORK, SCREEN, USB_BUS, Hardware
 from tests.image.keys import keys_of
 from tests.image.qmp import Event, Qmp, QmpError, QmpLost
 from tests.image.shell import Shell
@@ -42,6 +42,7 @@ class Machine:
         self.folder = folder
         self.hardware = hardware
         self._said = folder / "qemu.txt"
+        self._lost_keys = 0
         self._gone: set[str] = set()  # what is unplugged at present
         self._closing = ExitStack()
 
@@ -153,7 +154,9 @@ class Machine:
             return image.convert("RGB")
 
     def type(self, text: str, keyboard: str, pause_s: float = _KEY_PAUSE_S) -> None:
-        """Raises ValueError for what a US keyboard cannot type, before a key is pressed."""
+        """On one of QEMU's own keyboards. Raises ValueError for what a US keyboard cannot type,
+        before a key is pressed, and MachineError when a key was lost: in a busy guest `UsbKeyboard`
+        is the surer one."""
         for keys in [keys_of(character) for character in text]:
             self.press(*keys, keyboard=keyboard, pause_s=pause_s)
 
@@ -169,6 +172,10 @@ class Machine:
             data = {"down": is_down, "key": {"type": "qcode", "data": key}}
             self.qmp("input-send-event", **where, events=[{"type": "key", "data": data}])
             time.sleep(pause_s)
+        lost = self._said.read_bytes().count(LOST_KEY.encode())
+        if lost > self._lost_keys:
+            self._lost_keys = lost
+            raise MachineError("the guest fetches keys more slowly than they were typed")
 
     # --- its cables ------------------------------------------------------------------------------
 

@@ -74,6 +74,11 @@ def test_cables_are_pulled_and_put_in_again(tmp_path, arch):
         guest.set_network(True)
 
 
+def test_a_lost_key_is_told(tmp_path, arch):
+    with machine(tmp_path, arch) as guest, pytest.raises(MachineError, match="fetches keys"):
+        guest.type("nobody listens yet", "scanner", pause_s=0)
+
+
 def test_a_fault_tells_what_qemu_and_the_guest_said(tmp_path, arch):
     with pytest.raises(MachineError, match="no-such-device"):
         machine(tmp_path, arch, extra=("-device", "no-such-device")).__enter__()
