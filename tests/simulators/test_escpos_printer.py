@@ -3,12 +3,14 @@
 import json
 import socket
 import time
+from typing import Any
 
 import pytest
 import serial
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appliance.simulators.cables import PtyCable
 from appliance.simulators.escpos_printer import EscposPrinterSimulator, Fault, papers_of
 from appliance.simulators.paper import BarcodeMark, QrMark, Raster, Side, TextLine
 
@@ -356,8 +358,22 @@ def test_state_is_json_and_changes_are_told(tmp_path):
         assert state["hanging"].startswith("b\n")
 
 
-def test_it_has_a_path_or_a_port(tmp_path):
-    with pytest.raises(ValueError, match="either"):
-        EscposPrinterSimulator()
-    with pytest.raises(ValueError, match="either"):
-        EscposPrinterSimulator(path=tmp_path / "lp", port=0)
+def test_it_has_one_line(tmp_path):
+    path = tmp_path / "lp"
+    wrong: list[dict[str, Any]] = [
+        {},
+        {"path": path, "port": 0},
+        {"path": path, "cable": PtyCable(path)},
+        {"port": 0, "cable": PtyCable(path)},
+    ]
+    for lines in wrong:
+        with pytest.raises(ValueError, match="one of"):
+            EscposPrinterSimulator(**lines)
+
+
+def test_any_cable_will_do(tmp_path):
+    cable = PtyCable(tmp_path / "lp")
+    with EscposPrinterSimulator(cable=cable) as printer:
+        assert printer.address == cable.address
+        with serial.Serial(str(cable.path), timeout=WAIT_S) as port:
+            assert answers(port)[0] == 0x12
