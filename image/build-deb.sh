@@ -37,13 +37,10 @@ CHANGELOG
 # which is how a shop is shown what it gets before it has a terminal.
 lib=$tree/root/usr/lib/kassa
 git ls-files -z --cached --others --exclude-standard appliance web | tar --null --files-from=- --create | tar --extract --directory="$lib"
-if [ -d udev ]; then
-    install -Dm644 -t "$tree/root/usr/lib/udev/rules.d" udev/*.rules
-    install -Dm644 -t "$tree/root/usr/lib/udev/hwdb.d" udev/*.hwdb
-    for helper in udev/*; do
-        case $helper in *.rules | *.hwdb | *.md) ;; *) install -Dm755 -t "$lib" "$helper" ;; esac
-    done
-fi
+install -Dm644 -t "$tree/root/usr/lib/udev/rules.d" udev/*.rules
+install -Dm644 -t "$tree/root/usr/lib/udev/hwdb.d" udev/*.hwdb
+install -Dm644 -t "$tree/root/usr/lib/systemd/system" udev/*.service
+install -Dm755 -t "$lib" udev/kassa-devices udev/kassa-link udev/kassa-role
 install -Dm644 -t "$tree/root/usr/share/kassa" docs/kassa.example.toml
 install -Dm644 CHANGELOG.md "$tree/root/usr/share/doc/kassa-kiosk/release-notes.md"
 

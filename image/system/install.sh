@@ -5,7 +5,7 @@
 set -eu
 
 # The one that only ever shows the counter: no login, and no text before it.
-systemctl --quiet mask getty@tty1.service systemd-machine-id-commit.service \
+systemctl --quiet mask ctrl-alt-del.target getty@tty1.service systemd-machine-id-commit.service \
     systemd-firstboot.service sshd-keygen.service
 systemctl --quiet set-default graphical.target
 # What would write to a disk or fetch in the background. Updates come from whoever runs the fleet.
