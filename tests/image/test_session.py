@@ -156,6 +156,26 @@ def test_the_browser_sees_nothing_of_the_environment(monkeypatch, tmp_path: Path
     assert found["NOTIFY_SOCKET"] == "/run/notify"
 
 
+@pytest.mark.parametrize(
+    ("drivers", "is_there"),
+    [
+        ([], False),
+        (["virtio_gpu"], False),
+        (["vc4-drm"], True),
+        (["simple-framebuffer", "v3d"], True),
+    ],
+)
+def test_a_graphics_chip_is_used_where_there_is_one(tmp_path: Path, drivers, is_there) -> None:
+    for number, driver in enumerate(drivers):
+        folder = tmp_path / f"card{number}/device"
+        folder.mkdir(parents=True)
+        (folder / "uevent").write_text(f"DRIVER={driver}\nMODALIAS=x\n")
+    connector = tmp_path / "card0-HDMI-A-1/device"
+    connector.mkdir(parents=True)
+    (connector / "uevent").write_text("DEVTYPE=drm_minor\n")
+    assert session.has_gpu(tmp_path) is is_there
+
+
 def test_it_waits_for_the_counter(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = iter([None, None, {"rotation": 90}])
     monkeypatch.setattr(session, "ask", lambda path: next(answers))

@@ -41,6 +41,12 @@ FIRST_PAGE_S: Final = 120.0
 LARGEST_ANSWER: Final = 64 * 1024
 STOP_S: Final = 5.0
 
+DRM: Final = Path("/sys/class/drm")
+# Displays of virtual machines and plain frame buffers: they have no graphics chip behind them, and
+# what Mesa then computes itself is slower than not to ask it at all, or stays black.
+WITHOUT_GPU: Final = frozenset(
+    {"virtio_gpu", "virtio-pci", "bochs-drm", "simple-framebuffer", "simpledrm", "efi-framebuffer"}
+)
 CHROMIUM: Final = "/usr/lib/chromium/chromium"
 FLAGS: Final = (
     "--kiosk",
@@ -61,6 +67,7 @@ FLAGS: Final = (
     "--disable-extensions",
     "--disable-print-preview",
     "--disable-dev-tools",
+    "--log-level=3",
     "--disable-features=Translate,OverscrollHistoryNavigation,MediaRouter,GlobalMediaControls",
     "--password-store=basic",
     "--disk-cache-size=8388608",
@@ -100,6 +107,15 @@ def ask(path: str) -> dict[str, Any] | None:
     return answer if isinstance(answer, dict) else None
 
 
+def has_gpu(drm: Path = DRM) -> bool:
+    """Whether some display has a graphics chip that draws."""
+    for card in drm.glob("card[0-9]*/device/uevent"):
+        found = dict(line.split("=", 1) for line in card.read_text().splitlines() if "=" in line)
+        if "DRIVER" in found and found["DRIVER"] not in WITHOUT_GPU:
+            return True  # a connector (card0-HDMI-A-1) has no driver of its own
+    return False
+
+
 def environment(display: dict[str, Any], runtime: Path) -> dict[str, str]:
     """What compositor and browser see. display: the counter's [display], see `GET /display`."""
     return {
@@ -116,7 +132,7 @@ def environment(display: dict[str, Any], runtime: Path) -> dict[str, str]:
         "XKB_DEFAULT_RULES": "kassa",
         "XCURSOR_PATH": "/usr/lib/kassa/session/cursors",
         **{name: os.environ[name] for name in ("NOTIFY_SOCKET",) if name in os.environ},
-        **{name: os.environ[name] for name in ("WLR_RENDERER",) if name in os.environ},
+        **({} if has_gpu() else {"WLR_RENDERER": "pixman"}),
     }
 
 
@@ -202,7 +218,8 @@ def browse() -> int:
     profile = runtime / "profile"
     shutil.rmtree(profile, ignore_errors=True)  # what it was in the middle of is of no use to us
     turn(ask("/display") or {})
-    words = [CHROMIUM, *FLAGS, f"--user-data-dir={profile}", f"--app=http://{HOST}:{PORT}/"]
+    gpu = () if has_gpu() else ("--disable-gpu",)
+    words = [CHROMIUM, *FLAGS, *gpu, f"--user-data-dir={profile}", f"--app=http://{HOST}:{PORT}/"]
     # The compositor's folder of settings is read-only, and Chromium wants to write to its own.
     mine = os.environ | {"XDG_CONFIG_HOME": str(profile), "XDG_CACHE_HOME": str(profile)}
     browser = subprocess.Popen(words, stdin=subprocess.DEVNULL, env=mine)
