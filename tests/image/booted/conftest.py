@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.image.booted.kiosk import Outside, Parts
+from tests.image.booted.kiosk import Kiosk, Outside, Parts
 
 ROOT = Path(__file__).parents[3]
 
@@ -31,8 +30,10 @@ def outside(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield found
 
 
-@pytest.fixture
-def figure() -> Iterator[Callable[[str, object], None]]:
-    """Print a figure that was measured; nothing is asserted of it."""
-    with ExitStack():
-        yield lambda what, value: print(f"figure: {what}: {value}")
+@pytest.fixture(scope="session")
+def kiosk(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kiosk]:
+    """One power-on for all tests that leave it as they found it, started as a PC starts. It takes a
+    minute or two to come up: the first tests are about that."""
+    folder = tmp_path_factory.mktemp("shared")
+    with Outside(folder, parts) as outside, Kiosk(outside, by_firmware=True) as found:
+        yield found

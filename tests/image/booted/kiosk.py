@@ -309,6 +309,14 @@ class Kiosk:
 
         return self.until(is_so, "everything is there, and idle", timeout_s)
 
+    def wait_well_but_busy(self, timeout_s: float = SOON_S) -> None:
+        """Until all devices and the shop are there, whatever the page."""
+        self.until(
+            lambda: set(self.health().get("devices", {1: 1}).values()) == {"ok"},
+            "everything is there",
+            timeout_s,
+        )
+
     def wait_drawn(self, timeout_s: float = BOOT_S) -> dict[str, Any]:
         """Until the browser has drawn within the last seconds."""
 

@@ -1,0 +1,130 @@
+"""The package on a plain Debian 13: what it brings, what it takes along again, what it keeps."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.image.booted.conftest import ROOT
+from tests.image.booted.kiosk import Parts
+
+pytestmark = [pytest.mark.timeout(900)]
+
+INSIDE = """
+root=$1; shift
+mount -t proc proc "$root/proc"
+mount -t tmpfs dev "$root/dev"
+for node in null zero full random urandom tty; do
+    : >"$root/dev/$node"; mount --bind "/dev/$node" "$root/dev/$node"
+done
+ln -s /proc/self/fd "$root/dev/fd"
+exec chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
+    DEBIAN_FRONTEND=noninteractive "$@"
+"""
+# What dpkg, debconf and systemd keep for themselves, and what is a cache.
+THEIRS = (
+    *("var/lib/dpkg", "var/log", "var/cache", "var/lib/systemd/deb-systemd", "var/lib/apt"),
+    *("etc/udev/hwdb.bin", "usr/lib/udev/hwdb.bin", "usr/lib/python3", "usr/share/python3"),
+    *("etc/passwd", "etc/group", "etc/shadow", "etc/gshadow", "etc/subuid", "etc/subgid"),
+    *("run", "proc", "dev", "sys", "tmp", "etc/.pwd.lock", "etc/ssl", "usr/share/python-wheels"),
+)
+
+
+class Debian:
+    """A root file system, in which commands can be run."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def run(self, *command: str) -> str:
+        """What a command in it says. Raises AssertionError when it fails."""
+        done = subprocess.run(
+            ["unshare", "--mount", "--pid", "--fork",
+             "sh", "-ec", INSIDE, "x", self.root, *command],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def files(self) -> set[str]:
+        """All but what is not the package's business."""
+        listed = subprocess.run(
+            ["find", ".", "-xdev", "-mindepth", "1", "-printf", r"%P\t%l\n"],
+            cwd=self.root, capture_output=True, text=True, check=True,
+        ).stdout  # fmt: skip
+        return {line for line in listed.splitlines() if not line.startswith(THEIRS)}
+
+
+@pytest.fixture(scope="module")
+def debian(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Debian:
+    if parts.arch != "amd64":
+        pytest.skip("NOT TESTED: the package is the same; an emulated dpkg takes its time")
+    (base,) = (ROOT / "build/image").glob("base-amd64-*.tar")
+    root = tmp_path_factory.mktemp("debian")
+    subprocess.run(
+        ["tar", "--extract", "--numeric-owner", f"--file={base}", "--exclude=./dev/*"],
+        cwd=root, check=True,
+    )  # fmt: skip
+    return Debian(root)
+
+
+@pytest.fixture(scope="module")
+def deb() -> Path:
+    (found,) = (ROOT / "dist").glob("kassa-kiosk_*_all.deb")
+    return found
+
+
+def install(debian: Debian, deb: Path) -> None:
+    (debian.root / "tmp" / "kassa.deb").write_bytes(deb.read_bytes())
+    debian.run("dpkg", "--install", "/tmp/kassa.deb")
+
+
+def test_lintian_has_nothing_to_say(deb: Path) -> None:
+    done = subprocess.run(
+        ["lintian", "--allow-root", "--fail-on", "error,warning", deb],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_it_comes_and_goes(debian: Debian, deb: Path) -> None:
+    """In one test, as each step stands on the one before."""
+    before = debian.files()
+    install(debian, deb)
+    root = debian.root
+
+    # It works: its own program on Debian's libraries, its units, its users, its rules.
+    assert debian.run("kassa", "--version").startswith("kassa ")
+    debian.run("runuser", "-u", "kassa", "--", "kassa", "journal", "--help")
+    units = ("kassa", "kassa-session", "kassa-firewall", "kassa-devices")
+    for unit in units:
+        debian.run("systemctl", "--root=/", "is-enabled", f"{unit}.service")
+    debian.run("systemd-analyze", "verify", "--man=no", *(f"{unit}.service" for unit in units[:3]))
+    debian.run("udevadm", "verify", "/usr/lib/udev/rules.d/65-kassa.rules")
+    debian.run("nft", "--check", "--file", "/usr/lib/kassa/firewall.nft")
+    assert list((root / "usr/lib/kassa/appliance/__pycache__").glob("*.pyc"))
+    listed = debian.run("dpkg", "--listfiles", "kassa-kiosk").split()
+    assert "/usr/share/man/man1/kassa.1.gz" in listed
+    assert "/usr/share/bash-completion/completions/kassa" in listed
+
+    # Without the counter's data and settings it is as it was, and with them they are kept.
+    (root / "var/lib/kassa/journal.sqlite3").write_text("payments")
+    debian.run("dpkg", "--remove", "kassa-kiosk")
+    left = {line.split("\t")[0] for line in debian.files() - before}
+    allowed = ("var/lib/kassa", "etc/kassa", "etc/chromium")
+    assert {line for line in left if not line.startswith(allowed)} == set()
+    assert before - debian.files() == set()
+
+    # Purged, the journal of payments stays …
+    debian.run("dpkg", "--purge", "kassa-kiosk")
+    left = {line.split("\t")[0] for line in debian.files() - before}
+    assert left == {"var/lib/kassa", "var/lib/kassa/journal.sqlite3"}
+
+    # … unless somebody asked for its removal.
+    install(debian, deb)
+    answer = "kassa-kiosk kassa-kiosk/purge_journal boolean true"
+    debian.run("sh", "-c", f"echo '{answer}' | debconf-set-selections")
+    debian.run("dpkg", "--purge", "kassa-kiosk")
+    assert debian.files() == before

@@ -1,0 +1,127 @@
+"""Every device is pulled out and put back, in the middle of a handover too; the network goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.image.booted.kiosk import Kiosk
+from tests.image.hardware import USB_BUS
+
+pytestmark = [pytest.mark.timeout(1800)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def all_is_well(kiosk: Kiosk) -> None:
+    kiosk.wait_well()
+
+
+def pull_terminal(kiosk: Kiosk) -> None:
+    kiosk.machine.unplug("terminal")
+
+
+def plug_terminal(kiosk: Kiosk) -> None:
+    kiosk.machine.plug("usb-serial", "terminal", chardev="line", serial="TERM01", bus=USB_BUS)
+
+
+PULLS: dict[str, tuple[Callable[[Kiosk], None], Callable[[Kiosk], None], str]] = {
+    "terminal": (pull_terminal, plug_terminal, "K-PAY-02"),
+    "printer": (
+        lambda kiosk: kiosk.outside.printer_cable.unplug(),
+        lambda kiosk: kiosk.outside.printer_cable.plug(),
+        "K-PRN-01",
+    ),
+    "scanner": (
+        lambda kiosk: kiosk.outside.scanner.unplug(),
+        lambda kiosk: kiosk.outside.scanner.plug(),
+        "K-SCN-02",
+    ),
+}
+
+
+@pytest.mark.parametrize("device", PULLS)
+def test_a_device_is_pulled_and_put_back(kiosk: Kiosk, device: str) -> None:
+    pull, plug, code = PULLS[device]
+    pull(kiosk)
+    kiosk.until(lambda: kiosk.health()["devices"][device] == code, f"{device} is missed")
+    assert kiosk.status(f"test -e /dev/kassa/{device}") != 0
+    plug(kiosk)
+    kiosk.wait_well()
+
+
+def charge(kiosk: Kiosk, number: str) -> None:
+    """From the scan to the terminal that waits for a card."""
+    kiosk.scan(f"NL-{number}")
+    kiosk.wait_page("order")
+    kiosk.scan("KASSA-CONFIRM")
+    assert kiosk.outside.terminal.wait_for(lambda state: state["waits_for"] == "card", 60)
+
+
+def finish(kiosk: Kiosk, number: str) -> None:
+    kiosk.scan("KASSA-CONFIRM")
+    kiosk.wait_page("idle")
+    kiosk.until(
+        lambda: all(row["number"] != number for row in kiosk.outside.open_orders()),
+        "the shop knows",
+    )
+
+
+def test_the_printer_is_pulled_while_the_customer_pays(kiosk: Kiosk) -> None:
+    charge(kiosk, "10001")
+    kiosk.outside.printer_cable.unplug()
+    kiosk.outside.terminal.tap()
+    kiosk.wait_page("no_receipt")
+    printed = len(kiosk.outside.printer.papers)
+    kiosk.outside.printer_cable.plug()
+    kiosk.wait_page("hand_over")
+    kiosk.until(lambda: len(kiosk.outside.printer.papers) > printed, "the receipt")
+    finish(kiosk, "10001")
+    assert kiosk.outside.bank.balance() == 10817
+
+
+def test_the_scanner_is_pulled_while_the_customer_pays(kiosk: Kiosk) -> None:
+    before = kiosk.outside.bank.balance()
+    charge(kiosk, "10008")
+    kiosk.outside.scanner.unplug()
+    kiosk.outside.terminal.tap()
+    kiosk.wait_page("hand_over")
+    kiosk.outside.scanner.plug()
+    kiosk.wait_well_but_busy()
+    finish(kiosk, "10008")
+    assert kiosk.outside.bank.balance() - before == 2949
+
+
+def test_the_terminal_is_pulled_after_the_card(kiosk: Kiosk) -> None:
+    """The money is taken, and the answer is lost in the cable: the kiosk must not guess."""
+    before = kiosk.outside.bank.balance()
+    charge(kiosk, "10009")
+    pull_terminal(kiosk)
+    kiosk.outside.terminal.tap()
+    found = kiosk.until(
+        lambda: (page := kiosk.health()["page"]) in ("unknown", "charging") and page, "in the air"
+    )
+    assert found != "order"
+    kiosk.wait_page("unknown")
+    assert kiosk.outside.bank.balance() - before == 6573
+    plug_terminal(kiosk)
+    kiosk.wait_page("hand_over", 300)
+    finish(kiosk, "10009")
+    assert kiosk.outside.bank.balance() - before == 6573
+
+
+def test_the_network_is_gone_and_comes_back(kiosk: Kiosk) -> None:
+    charge(kiosk, "10003")
+    kiosk.machine.set_network(False)
+    kiosk.outside.terminal.tap()
+    # Nobody gets in to ask: the receipt says that it went on, the shop's books that it is not told.
+    printed = len(kiosk.outside.printer.papers)
+    kiosk.until(lambda: len(kiosk.outside.printer.papers) > printed, "the receipt")
+    assert any(row["number"] == "10003" for row in kiosk.outside.open_orders())
+    kiosk.machine.set_network(True)
+    kiosk.wait_page("hand_over")
+    finish(kiosk, "10003")
+
+
+def test_all_is_in_the_journal(kiosk: Kiosk) -> None:
+    assert "the chain holds" in kiosk.ssh("runuser -u kassa -- kassa journal verify")
