@@ -14,9 +14,4 @@ CONSOLES="tty0"
 SETTINGS
 # The last of two contrary words counts: "ro" stands behind raspi-firmware's own "rw".
 echo "$cmdline" | sed 's/^root=[^ ]* //' >"$root/etc/default/raspi-extra-cmdline"
-cat >"$root/etc/default/raspi-firmware-custom" <<'FIRMWARE'
-# No rainbow before the boot picture; a display that is switched on later is there all the same.
-disable_splash=1
-hdmi_force_hotplug=1
-disable_overscan=1
-FIRMWARE
+cp "${0%/*}/system/config.txt" "$root/etc/default/raspi-firmware-custom"

@@ -30,14 +30,7 @@ version=${deb#dist/kassa-kiosk_}
 version=${version%_all.deb}
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH LC_ALL=C.UTF-8
-# Known beforehand, so that two builds are alike; what must differ from box to box is made on the box.
-disk_id=4b617373
-case $arch in
-    arm64) parts=("$disk_id-01" "$disk_id-02" "$disk_id-03") ;;
-    amd64)
-        parts=(4b617373-6121-4000-8000-00000000000{1,2,3})
-        ;;
-esac
+. image/ids.sh
 
 # --- Debian, kept between builds ----------------------------------------------------------------
 
@@ -96,17 +89,11 @@ inside dpkg --install /kassa.deb >"$work/dpkg.log" 2>&1 || {
     exit 1
 }
 rm "$root/kassa.deb"
-cp -R --no-preserve=ownership "$system/root/." "$root/"
-sed -i "s/@BOOT@/${parts[0]}/; s/@ROOT@/${parts[1]}/; s/@DATA@/${parts[2]}/" "$root/etc/fstab"
-cp "$system/install.sh" "$root/install.sh"
+"$system/lay.sh" "$root" "${parts[@]}"
 inside sh /install.sh
 rm "$root/install.sh"
 
-cmdline="root=PARTUUID=${parts[1]} ro rootwait fsck.repair=yes quiet splash loglevel=3 \
-vt.global_cursor_default=0 logo.nologo systemd.getty_auto=0 systemd.show_status=0 systemd.ssh_auto=no"
-mkdir -p "$root/etc/initramfs-tools/conf.d"
-printf 'MODULES=most\nCOMPRESS=zstd\nCOMPRESSLEVEL=19\nFSTYPE=ext4\nRESUME=none\n' \
-    >"$root/etc/initramfs-tools/conf.d/kassa"
+cmdline=$(sed "s/@ROOT@/${parts[1]}/" "$system/cmdline.txt")
 "image/boot-$arch.sh" "$root" "$cmdline"
 say 'making the initramfs'
 inside update-initramfs -u -k all >"$work/initramfs.log" 2>&1 || {
@@ -114,11 +101,7 @@ inside update-initramfs -u -k all >"$work/initramfs.log" 2>&1 || {
     exit 1
 }
 
-# What a build leaves: logs, caches, copies of lists, and times of this minute.
-rm -rf "$root"/var/log/* "$root"/var/cache/{apt,debconf,ldconfig,man}/* "$root"/var/lib/apt/lists/* \
-    "$root"/tmp/* "$root"/var/tmp/* "$root"/run/* "$root"/var/lib/dpkg/*-old \
-    "$root"/var/lib/systemd/{catalog/database,random-seed} "$root/etc/"*- "$root"/var/lib/debconf/*-old
-rm -rf "$root"/boot/*.old
+image/clean.sh "$root"
 
 # --- boot partition -----------------------------------------------------------------------------
 

@@ -52,8 +52,8 @@ def used_mib(tree: Path) -> int:
     return -(-total // MIB)
 
 
-def layout(root_mib: int) -> tuple[Part, Part, Part]:
-    boot = Part(FIRST_MIB, BOOT_MIB)
+def layout(root_mib: int, boot_mib: int = BOOT_MIB) -> tuple[Part, Part, Part]:
+    boot = Part(FIRST_MIB, boot_mib)
     root = Part(boot.start_mib + boot.size_mib, root_mib)
     return boot, root, Part(root.start_mib + root.size_mib, DATA_MIB)
 
@@ -120,6 +120,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="disk.img is made in here")
     parser.add_argument("--disk-id", required=True, help="eight hexadecimal digits")
     parser.add_argument("--partitions", nargs=3, required=True, help="PARTUUIDs")
+    parser.add_argument("--boot-mib", type=int, default=BOOT_MIB, help="the boot partition's size")
     asked = parser.parse_args()
     os.environ["E2FSPROGS_FAKE_TIME"] = os.environ["SOURCE_DATE_EPOCH"]  # mke2fs before 1.47.1
 
@@ -131,7 +132,7 @@ def main() -> None:
         os.utime(folder, (epoch, epoch))
 
     used = used_mib(asked.root)
-    parts = layout(-(-used * (100 + ROOM_PERCENT) // 100 // 64) * 64)
+    parts = layout(-(-used * (100 + ROOM_PERCENT) // 100 // 64) * 64, asked.boot_mib)
     disk = asked.work / "disk.img"
     disk.unlink(missing_ok=True)
     with disk.open("wb") as file:
