@@ -69,6 +69,7 @@ tar --extract --file="$base" --directory="$root" --numeric-owner --exclude='./de
 
 inside() {
     # Its own mounts, which end with it.
+    # shellcheck disable=SC2016  # for the shell in there
     unshare --mount --pid --fork -- sh -ec '
         root=$1; shift
         mount -t proc proc "$root/proc"
@@ -125,6 +126,7 @@ python3 image/disk.py --arch "$arch" --root "$root" --boot "$boot" --work "$work
 
 name=kassa-$version-$arch
 rm -f dist/kassa-*-"$arch".img.zst* dist/kassa-*-"$arch".spdx.json
+# shellcheck disable=SC2016  # dpkg-query's own words
 inside dpkg-query --show --showformat='${Package}\t${Version}\t${Architecture}\t${source:Package}\t${source:Version}\n' \
     >"$work/packages.tsv"
 python3 image/sbom.py --name "$name" --packages "$work/packages.tsv" >"dist/$name.spdx.json"
