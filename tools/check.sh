@@ -34,6 +34,7 @@ check 'ruff check' ruff check --quiet .
 check 'mypy' mypy
 check 'lint-imports' lint-imports --no-logo
 check 'shellcheck' shellcheck --external-sources "${shell_files[@]}"
+check 'pi-gen' python3 image/pi-gen/lint.py
 [ ${#yaml_files[@]} = 0 ] || check 'yamllint' yamllint --strict "${yaml_files[@]}"
 
 if [ ${#failed[@]} -gt 0 ]; then
