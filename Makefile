@@ -24,7 +24,7 @@ FULLY_COVERED := appliance/domain/*,appliance/protocols/*
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## run a whole counter here with simulated devices and a simulated shop
@@ -76,6 +76,10 @@ deb: ## build the Debian package, dist/kassa-kiosk_*_all.deb
 image: deb ## build a disk image, as root: make image ARCH=amd64|arm64
 	@tools/setup.sh image '$(ARCH)'
 	@image/build-image.sh '$(ARCH)'
+
+.PHONY: image-pi-gen
+image-pi-gen: deb ## build a Raspberry Pi OS image, for a Pi 5 too; needs Docker
+	@image/build-pi-gen.sh
 
 .PHONY: image-test
 image-test: ## boot the image in a virtual machine and work it, as root: make image-test ARCH=amd64
