@@ -10,7 +10,7 @@ shell_files=() yaml_files=()
 for file in "${files[@]}"; do
     case ${file##*/} in
         *.yml | *.yaml | .yamllint) yaml_files+=("$file") ;;
-        *.sh) shell_files+=("$file") ;;
+        *.sh | *.config | *.postinst | *.postrm | *.prerm) shell_files+=("$file") ;;
         *.*) ;;
         *) # no suffix: a script when its first line says so
             first=

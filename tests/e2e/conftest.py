@@ -19,6 +19,7 @@ from appliance.counter.screen import Action, Screen
 from tests.web.fake import FakeCounter
 from tests.web.samples import AT
 from web import WebSettings, create_app
+from web.settings import Display
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -63,12 +64,12 @@ class Kiosk:
         return seq
 
 
-def serve(port: int = 0) -> Kiosk:
+def serve(port: int = 0, display: Display = Display()) -> Kiosk:  # noqa: B008 - a constant
     """A kiosk on this port, or on a free one."""
     listener = socket.create_server(("127.0.0.1", port))
     host = f"127.0.0.1:{listener.getsockname()[1]}"
     counter = FakeCounter()
-    settings = WebSettings(hosts=(host,), heartbeat_s=1)
+    settings = WebSettings(hosts=(host,), heartbeat_s=1, display=display)
     app = create_app(counter, settings, now=lambda: datetime.fromisoformat(AT))
     server = make_server(
         "127.0.0.1", 0, app, threaded=True, request_handler=Quiet, fd=listener.fileno()
