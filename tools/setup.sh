@@ -305,9 +305,10 @@ case $1 in
         ;;
     image-test)
         case $2 in
-            amd64) need 'booting an image' qemu-system-x86 qemu-utils ovmf openssh-client ;;
-            arm64) need 'booting an image' qemu-system-arm qemu-utils qemu-efi-aarch64 openssh-client ;;
+            amd64) need 'booting an image' qemu-system-x86 qemu-utils ovmf ;;
+            arm64) need 'booting an image' qemu-system-arm qemu-utils qemu-efi-aarch64 ;;
         esac
+        need 'working an image' lintian mtools openssh-client openssl
         ;;
     test)
         install_lock dev

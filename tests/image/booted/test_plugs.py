@@ -103,7 +103,7 @@ def test_the_terminal_is_pulled_after_the_card(kiosk: Kiosk) -> None:
     )
     assert found != "order"
     kiosk.wait_page("unknown")
-    assert kiosk.outside.bank.balance() - before == 6573
+    kiosk.until(lambda: kiosk.outside.bank.balance() - before == 6573, "the bank has the money")
     plug_terminal(kiosk)
     kiosk.wait_page("hand_over", 300)
     finish(kiosk, "10009")
