@@ -23,8 +23,10 @@ tree=$work/kassa
 mkdir -p "$tree" "$work/wheels" dist
 
 say "kassa-kiosk $version"
-cp -R image/package/debian "$tree/debian"
-cp -R image/package/root "$tree/root"
+# What git knows or would add: no cache, no left-over of a test, no empty folder.
+known() { git ls-files -z --cached --others --exclude-standard "$@"; }
+known image/package | tar --null --files-from=- --create |
+    tar --extract --directory="$tree" --strip-components=2
 cat >"$tree/debian/changelog" <<CHANGELOG
 kassa ($version) trixie; urgency=medium
 
@@ -33,10 +35,10 @@ kassa ($version) trixie; urgency=medium
  -- Kassa maintainers <maintainers@kassa.invalid>  $(date -Rud "@$SOURCE_DATE_EPOCH")
 CHANGELOG
 
-# What git knows or would add: no cache, no left-over of a test. The simulators and the bench are the demo's,
-# which is how a shop is shown what it gets before it has a terminal.
+# The simulators and the bench are the demo's, which is how a shop is shown what it gets before it has
+# a terminal.
 lib=$tree/root/usr/lib/kassa
-git ls-files -z --cached --others --exclude-standard appliance web | tar --null --files-from=- --create | tar --extract --directory="$lib"
+known appliance web | tar --null --files-from=- --create | tar --extract --directory="$lib"
 install -Dm644 -t "$tree/root/usr/lib/udev/rules.d" udev/*.rules
 install -Dm644 -t "$tree/root/usr/lib/udev/hwdb.d" udev/*.hwdb
 install -Dm644 -t "$tree/root/usr/lib/systemd/system" udev/*.service

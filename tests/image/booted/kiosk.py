@@ -35,7 +35,7 @@ HOST: Final = "10.0.2.2"
 """This host, as QEMU's user network shows it to the guest: loopback, and nothing else of ours."""
 BOOT_S: Final = 600.0
 """Emulated, on a machine that does other things as well."""
-SOON_S: Final = 120.0
+SOON_S: Final = 240.0
 GROUND: Final = (246, 245, 241)
 """The colour of most of an ordinary screen (--ground in kiosk.css)."""
 OUT_OF_ORDER: Final = (163, 33, 27)
