@@ -174,7 +174,8 @@ format = "text"
 
 class Kiosk:
     """One power-on of the box. disk: another one than the card, such as the URI of a disk that
-    forgets. Methods wait for what they are about, within bounds, and raise where it fails."""
+    forgets. devices: QEMU's words for other ones than those outside. Methods wait for what they are
+    about, within bounds, and raise where it fails."""
 
     def __init__(
         self,
@@ -185,6 +186,7 @@ class Kiosk:
         memory_mib: int = 1024,
         clock: datetime | None = None,
         by_firmware: bool = False,
+        devices: tuple[str, ...] | None = None,
         **more: Any,
     ) -> None:
         self.outside = outside
@@ -199,7 +201,7 @@ class Kiosk:
                 clock=clock,
                 keyboards={"keyboard": "KBD01"},
                 forwards={self._ssh_port: 22},
-                extra=outside.usb(),
+                extra=outside.usb() if devices is None else devices,
                 **outside.parts.start(by_firmware=by_firmware),
                 **more,
             ),
@@ -226,6 +228,11 @@ class Kiosk:
     def status(self, command: str, timeout_s: float = SOON_S) -> int:
         """The status of a command on the box."""
         return self._ssh(command, timeout_s).returncode
+
+    def answer(self, command: str, timeout_s: float) -> tuple[int, str]:
+        """The status of a command on the box, and all that it says."""
+        done = self._ssh(command, timeout_s)
+        return done.returncode, done.stdout + done.stderr
 
     def _ssh(self, command: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
         control = self.outside.folder / f"{self.name}.ssh"

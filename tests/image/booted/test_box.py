@@ -11,7 +11,6 @@ import pytest
 from tests.image.booted.kiosk import BOOT_S, GROUND, Kiosk
 from tests.image.screens import contains_colour, flat_colour
 from tests.rig import free_port
-from tests.udev import guest
 
 pytestmark = [pytest.mark.timeout(1800)]
 
@@ -189,15 +188,3 @@ def test_figures(kiosk: Kiosk) -> None:
     ).splitlines():
         kib, name = line.split(maxsplit=1)
         print(f"figure: PSS of {name}: {int(kib) / 1024:.0f} MiB")
-
-
-# --- its devices ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("check", guest.CHECKS, ids=lambda check: check.__name__)
-def test_the_devices_rules(kiosk: Kiosk, check) -> None:
-    def run(command: str, timeout_s: float) -> tuple[int, str]:
-        done = kiosk._ssh(command, timeout_s + 30)
-        return done.returncode, done.stdout + done.stderr
-
-    guest.check(run, check)
