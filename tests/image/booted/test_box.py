@@ -159,7 +159,8 @@ def test_the_data_partition_has_taken_all_of_the_card(kiosk: Kiosk) -> None:
 def test_logs_and_everything_else_live_in_bounded_memory(kiosk: Kiosk) -> None:
     assert kiosk.ssh("journalctl --header | grep -c /var/log/journal || true").strip() == "0"
     for line in kiosk.ssh("findmnt -rn -t tmpfs -o TARGET,OPTIONS").splitlines():
-        assert "size=" in line, line
+        # The kernel's own bound is half of the memory; systemd leaves shared memory at that.
+        assert "size=" in line or line.startswith("/dev/shm "), line
 
 
 def test_a_root_that_can_be_written_is_on_the_screen(kiosk: Kiosk) -> None:

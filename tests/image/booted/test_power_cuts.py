@@ -19,7 +19,7 @@ from tests.image.booted.kiosk import Kiosk, Outside
 from tests.image.nbd import NbdServer
 from tests.image.volatile_disk import Cut, Landed, Traffic, VolatileDisk
 
-CUTS = int(os.environ.get("KASSA_CUTS", "2"))
+CUTS = int(os.environ.get("KASSA_CUTS", "1"))
 SEED = int(os.environ.get("KASSA_SEED", "1"))
 IDLE_S = float(os.environ.get("KASSA_IDLE_S", "60"))
 pytestmark = [pytest.mark.timeout(1800 + 900 * CUTS)]
