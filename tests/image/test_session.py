@@ -22,6 +22,8 @@ from tests.rig import free_port
 
 SCRIPT = Path(__file__).parents[2] / "image/package/root/usr/lib/kassa/session.py"
 
+UNIT = SCRIPT.parents[1] / "systemd/system/kassa-session.service"
+
 
 def load() -> ModuleType:
     spec = importlib.util.spec_from_file_location("kassa_session", SCRIPT)
@@ -37,63 +39,120 @@ FRESH_S: float = session.FRESH_S
 FIRST_PAGE_S: float = session.FIRST_PAGE_S
 
 
-@pytest.mark.parametrize(
-    ("health", "since_start_s", "is_drawing"),
-    [
-        (None, 5.0, True),  # the counter is away: the page says so itself
-        (None, 9999.0, True),
-        ({}, 5.0, True),  # nothing drawn yet, and there is time
-        ({}, FIRST_PAGE_S + 1, False),
-        ({"browser_age_s": None}, FIRST_PAGE_S + 1, False),
-        ({"browser_age_s": "soon"}, FIRST_PAGE_S + 1, False),
-        ({"browser_age_s": 3.0}, 60.0, True),
-        ({"browser_age_s": FRESH_S + 1}, 60.0, False),
-        ({"browser_age_s": 8.0}, 5.0, True),  # the beat of the browser before this one
-        ({"browser_age_s": FIRST_PAGE_S + 9}, FIRST_PAGE_S + 1, False),
-    ],
-)
-def test_only_a_page_that_draws_counts(health, since_start_s: float, is_drawing: bool) -> None:
-    assert session.is_drawing(health, since_start_s) is is_drawing
+ROUND_S: float = session.ROUND_S
+AWAY: None = None
+
+
+def lateness(*told: tuple[float, dict[str, Any] | None]) -> list[bool]:
+    """What is said after each time of asking."""
+    drawing = session.Drawing(0.0)
+    return [drawing.is_late(health, now_s) for now_s, health in told]
+
+
+@pytest.mark.parametrize("answer", [{}, {"browser_age_s": None}, {"browser_age_s": "soon"}])
+def test_a_first_page_has_its_time(answer: dict[str, Any]) -> None:
+    assert lateness((FIRST_PAGE_S, answer), (FIRST_PAGE_S + 1, answer)) == [False, True]
+
+
+def test_the_last_heartbeat_of_the_browser_before_is_none_of_this_one() -> None:
+    before = [(now_s, {"browser_age_s": now_s + 8.0}) for now_s in (5.0, FIRST_PAGE_S + 1)]
+    assert lateness(*before) == [False, True]
+
+
+def test_a_page_that_has_drawn_once_must_go_on() -> None:
+    told = [(60.0, {"browser_age_s": 3.0}), (57 + FRESH_S, {"browser_age_s": FRESH_S})]
+    assert lateness(*told, (58 + FRESH_S, {"browser_age_s": FRESH_S + 1})) == [False, False, True]
+
+
+def test_a_counter_that_is_away_is_no_fault_of_the_page() -> None:
+    """It covers itself, and has its time again when the counter is back, which knows no page."""
+    told = [(60.0, {"browser_age_s": 3.0}), (600.0, AWAY), (600 + FRESH_S, {"browser_age_s": None})]
+    assert lateness(*told, (601 + FRESH_S, {})) == [False, False, False, True]
 
 
 @given(
-    st.one_of(st.none(), st.floats(allow_nan=True), st.integers(), st.text(), st.booleans()),
-    st.floats(0, 1e6),
+    st.lists(
+        st.one_of(st.none(), st.floats(allow_nan=True), st.integers(), st.text(), st.booleans()),
+        max_size=5,
+    )
 )
-def test_a_page_that_has_not_drawn_in_time_is_never_taken_for_one_that_has(age, since_s) -> None:
-    if session.is_drawing({"browser_age_s": age}, since_s) and since_s >= FIRST_PAGE_S:
-        assert isinstance(age, int | float)
-        assert age <= FRESH_S
+def test_whatever_is_said_a_page_that_then_stays_away_is_noticed(ages: list[object]) -> None:
+    told = [(10.0 * at, {"browser_age_s": age}) for at, age in enumerate(ages)]
+    assert lateness(*told, (51.0 + FIRST_PAGE_S, {}))[-1]
 
 
 class Browser:
-    """Ends after so many rounds; each takes as long as the watch waits."""
+    """Ends when it is killed; each wait takes as long as it may."""
 
-    def __init__(self, rounds: int) -> None:
+    def __init__(self) -> None:
         self.now_s = 0.0
-        self._rounds = rounds
+        self._is_killed = False
 
     def wait(self, timeout: float) -> int:
+        if self._is_killed:
+            return -9
         self.now_s += timeout
-        self._rounds -= 1
-        if self._rounds:
-            raise subprocess.TimeoutExpired("browser", timeout)
-        return 139
+        raise subprocess.TimeoutExpired("browser", timeout)
+
+    def kill(self) -> None:
+        self._is_killed = True
 
 
-def test_the_watchdog_is_fed_while_the_page_draws_and_not_after() -> None:
-    browser, fed = Browser(rounds=60), []
+def test_a_page_that_crashes_takes_the_browser_with_it_within_three_quarters_of_a_minute() -> None:
+    browser, fed = Browser(), []
 
     def health() -> dict[str, Any]:
-        return {"browser_age_s": max(0.0, browser.now_s - 100)}  # it crashes after 100 s
+        drawn_s = min(browser.now_s // 10 * 10, 100.0)  # it crashes after 100 s
+        return {"browser_age_s": browser.now_s - drawn_s}
 
     status = session.watch(
         browser, health, lambda what: fed.append((browser.now_s, what)), lambda: browser.now_s
     )
-    assert status == 139
+    assert status == -9
+    assert browser.now_s == 100 + FRESH_S + ROUND_S <= 145
     assert fed[0] == (0.0, "READY=1")
-    beats = [at for at, what in fed if what == "WATCHDOG=1"]
-    assert beats == list(range(0, 131, 5))
+    assert [at for at, what in fed if what == "WATCHDOG=1"] == list(range(0, 136, 5))
+
+
+def test_a_screen_that_never_draws_starts_the_machine_anew() -> None:
+    """All the starts that are allowed fit into the time in which they are counted."""
+    words = dict(line.split("=", 1) for line in UNIT.read_text().splitlines() if "=" in line)
+    stop_s, pause_s = float(words["TimeoutStopSec"]), float(words["RestartSec"])
+    start_s = FIRST_PAGE_S + ROUND_S + stop_s + pause_s
+    assert int(words["StartLimitBurst"]) * start_s < float(words["StartLimitIntervalSec"])
+    assert words["StartLimitAction"] == "reboot"
+
+
+OUTPUTS = """Virtual-1 "QEMU (Virtual-1)"
+  Enabled: yes
+  Modes:
+    1024x768 px, 60.000000 Hz (preferred, current)
+  Transform: {}
+HEADLESS-1 "Headless output 1"
+  Enabled: no
+"""
+
+
+@pytest.mark.parametrize(("before", "are_turned"), [("normal", True), ("270", True), ("90", False)])
+def test_what_is_not_turned_as_configured_is_turned(monkeypatch, before, are_turned) -> None:
+    ran: list[tuple[str, ...]] = []
+
+    def run(*command: str) -> str:
+        ran.append(command[1:])
+        return OUTPUTS.format(before)
+
+    monkeypatch.setattr(session, "_run", run)
+    session.turn(90)
+    assert ran[1:] == [("--output", "Virtual-1", "--transform", "90")] * are_turned
+
+
+def test_the_cursor_is_one_transparent_pixel(tmp_path: Path) -> None:
+    session.hide_cursor(tmp_path)
+    session.hide_cursor(tmp_path)  # the folder outlives a session
+    cursor = (tmp_path / "default/cursors/left_ptr").read_bytes()
+    assert len(cursor) == 28 + 36 + 4
+    assert cursor[:4] == b"Xcur"
+    assert cursor[-4:] == bytes(4)
 
 
 @pytest.fixture

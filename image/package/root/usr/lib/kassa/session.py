@@ -6,9 +6,10 @@ the boot picture until then, and never an error page of a browser. `session.py` 
 compositor. That one starts `session.py browser`, which starts Chromium and watches it from outside.
 
 Chromium says nothing of a page that has crashed, but the page itself posts a heartbeat to the
-counter for each time that it really drew, and the counter tells its age. Only while that is fresh
-is systemd's watchdog fed. When it is not, systemd ends the session and starts it anew
-(kassa-session.service); this program ends nothing itself.
+counter for each time that it really drew, and the counter tells its age. When no page has drawn for
+too long the browser is killed; the compositor ends with it, and systemd starts all of it anew
+(kassa-session.service). systemd's watchdog is for the case that this program, or the compositor,
+is what hangs.
 
 Standard library only, and Python's isolated mode: nothing but this file decides.
 """
@@ -20,6 +21,7 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -34,11 +36,14 @@ ANSWER_S: Final = 3.0
 AGAIN_S: Final = 1.0
 ROUND_S: Final = 5.0
 FRESH_S: Final = 30.0
-"""The oldest heartbeat that counts; a page beats every 10 s. With WatchdogSec=60 a page that has
-crashed is replaced a minute and a half after it, at the latest."""
-FIRST_PAGE_S: Final = 120.0
-"""How long the browser may take to its first heartbeat: it starts slowly on a cold card."""
+"""How long no page may draw; it beats every 10 s. A page that has crashed is noticed ROUND_S later,
+which leaves 20 s of a minute to stop and start. Two lost beats are no reason: a busy counter may
+answer late, and a browser that is killed for it only makes more work."""
+FIRST_PAGE_S: Final = 240.0
+"""How long the browser may take to its first heartbeat. Generous: a start that is merely slow, such
+as from a cold card, and cut short each time, would never get to its end."""
 LARGEST_ANSWER: Final = 64 * 1024
+MOST_LINES: Final = 1000
 STOP_S: Final = 5.0
 
 DRM: Final = Path("/sys/class/drm")
@@ -47,6 +52,7 @@ DRM: Final = Path("/sys/class/drm")
 WITHOUT_GPU: Final = frozenset(
     {"virtio_gpu", "virtio-pci", "bochs-drm", "simple-framebuffer", "simpledrm", "efi-framebuffer"}
 )
+CURSORS: Final = ("default", "left_ptr", "pointer", "hand", "hand2", "text", "xterm")
 CHROMIUM: Final = "/usr/lib/chromium/chromium"
 FLAGS: Final = (
     "--kiosk",
@@ -128,12 +134,30 @@ def environment(display: dict[str, Any], runtime: Path) -> dict[str, str]:
         "LIBSEAT_BACKEND": "seatd",
         # A counter works by touch or scanner alone; and devices come and go.
         "WLR_LIBINPUT_NO_DEVICES": "1",
+        # Displays come and go as well, and Chromium crashes when the last one goes: the first is
+        # one of memory alone. The compositor shows the page on the last, see `-m last`.
+        "WLR_BACKENDS": "headless,libinput,drm",
+        "WLR_HEADLESS_OUTPUTS": "1",
         "XKB_DEFAULT_LAYOUT": str(display.get("keyboard", "us")),
         "XKB_DEFAULT_RULES": "kassa",
-        "XCURSOR_PATH": "/usr/lib/kassa/session/cursors",
+        "XCURSOR_PATH": str(runtime / "cursors"),
         **{name: os.environ[name] for name in ("NOTIFY_SOCKET",) if name in os.environ},
-        **({} if has_gpu() else {"WLR_RENDERER": "pixman"}),
+        **({} if has_gpu() else {"WLR_RENDERER": "pixman", "WLR_NO_HARDWARE_CURSORS": "1"}),
     }
+
+
+def hide_cursor(folder: Path) -> None:
+    """Make a theme in `folder` whose cursors are one transparent pixel: without a theme compositor
+    and browser have an arrow built in. Source: Xcursor(3), "CURSOR FILES"."""
+    image, size = 0xFFFD0002, 24
+    at = 28
+    head = struct.pack("<4s3I", b"Xcur", 16, 0x10000, 1) + struct.pack("<3I", image, size, at)
+    width = height = 1
+    pixel = struct.pack("<9I", 36, image, size, 1, width, height, 0, 0, 0) + bytes(4)
+    cursors = folder / "default/cursors"
+    cursors.mkdir(parents=True, exist_ok=True)
+    for name in CURSORS:
+        (cursors / name).write_bytes(head + pixel)
 
 
 def wait_for_counter() -> dict[str, Any]:
@@ -146,24 +170,23 @@ def wait_for_counter() -> dict[str, Any]:
 def compositor() -> None:
     """Become it. Does not return."""
     runtime = Path(os.environ["RUNTIME_DIRECTORY"])
+    hide_cursor(runtime / "cursors")
     display = wait_for_counter()
     say(f"the counter answers; display: {json.dumps(display)}")
     command = ["/usr/bin/cage", "-m", "last", "-d", "--", __file__, "browser"]
     os.execve(command[0], command, environment(display, runtime))  # noqa: S606 - no shell in it
 
 
-def turn(display: dict[str, Any]) -> None:
-    """Turn the outputs as configured: the compositor has no configuration of its own."""
-    degrees = display.get("rotation", 0)
-    if not degrees:
-        return
-    names = [
-        line.split()[0]
-        for line in _run("/usr/bin/wlr-randr").splitlines()
-        if line and not line[0].isspace()
-    ]
-    for name in names[:8]:
-        _run("/usr/bin/wlr-randr", "--output", name, "--transform", str(degrees))
+def turn(degrees: int) -> None:
+    """Turn each output as configured: the compositor has no configuration of its own, and a display
+    that is plugged in again is upright."""
+    name = ""
+    for line in _run("/usr/bin/wlr-randr").splitlines()[:MOST_LINES]:
+        words = line.split()
+        if words and not line[0].isspace():
+            name = words[0]
+        elif words[:1] == ["Transform:"] and words[1:] != [str(degrees)]:
+            _run("/usr/bin/wlr-randr", "--output", name, "--transform", str(degrees))
 
 
 def _run(*command: str) -> str:
@@ -175,18 +198,26 @@ def _run(*command: str) -> str:
     return done.stdout
 
 
-def is_drawing(health: dict[str, Any] | None, since_start_s: float) -> bool:
-    """Whether systemd may be told that the screen lives.
+class Drawing:
+    """Whether pages draw, by what /healthz says. now_s: a monotonic time, the browser's start."""
 
-    health: what /healthz said; None: the counter does not answer, and then the page covers itself
-    with a notice that says so, which is no fault of the screen's. since_start_s: of the browser.
-    """
-    if health is None:
-        return True
-    age_s = health.get("browser_age_s")
-    if not isinstance(age_s, int | float) or age_s > since_start_s:
-        return since_start_s < FIRST_PAGE_S  # no page of this browser has drawn yet
-    return age_s <= FRESH_S
+    def __init__(self, now_s: float) -> None:
+        self._started_s = now_s
+        self._at_s = now_s
+        self._allowed_s = FIRST_PAGE_S
+
+    def is_late(self, health: dict[str, Any] | None, now_s: float) -> bool:
+        """Whether this browser has drawn no page for too long.
+
+        health: None when the counter does not answer. Then the page covers itself with a notice
+        that says so, which is no fault of the screen's, and has time to come back afterwards.
+        """
+        age_s = health.get("browser_age_s") if health is not None else 0.0
+        if isinstance(age_s, int | float) and 0 <= age_s <= now_s - self._started_s:
+            self._at_s = max(self._at_s, now_s - age_s)
+            if health is not None:
+                self._allowed_s = FRESH_S
+        return now_s - self._at_s > self._allowed_s
 
 
 def watch(
@@ -195,17 +226,14 @@ def watch(
     feed: Callable[[str], None],
     now: Callable[[], float] = time.monotonic,
 ) -> int:
-    """Feed the watchdog while the page draws. Returns the browser's exit status when it ends."""
-    started = now()
-    was_drawing = True
+    """Until the browser ends, which it is made to when it does not draw; its exit status."""
+    drawing = Drawing(now())
     feed("READY=1")
     while True:
-        is_well = is_drawing(health(), now() - started)
-        if is_well:
-            feed("WATCHDOG=1")
-        if is_well != was_drawing:
-            say("the page draws again" if is_well else "the page does not draw")
-            was_drawing = is_well
+        if drawing.is_late(health(), now()):
+            say("the page does not draw")
+            browser.kill()  # it has nothing to save, and may not hear a politer word
+        feed("WATCHDOG=1")
         try:
             return browser.wait(ROUND_S)
         except subprocess.TimeoutExpired:
@@ -217,7 +245,7 @@ def browse() -> int:
     runtime = Path(os.environ["XDG_RUNTIME_DIR"])
     profile = runtime / "profile"
     shutil.rmtree(profile, ignore_errors=True)  # what it was in the middle of is of no use to us
-    turn(ask("/display") or {})
+    degrees = (ask("/display") or {}).get("rotation", 0)
     gpu = () if has_gpu() else ("--disable-gpu",)
     words = [CHROMIUM, *FLAGS, *gpu, f"--user-data-dir={profile}", f"--app=http://{HOST}:{PORT}/"]
     # The compositor's folder of settings is read-only, and Chromium wants to write to its own.
@@ -228,7 +256,13 @@ def browse() -> int:
         browser.terminate()
 
     signal.signal(signal.SIGTERM, stop)
-    status = watch(browser, lambda: ask("/healthz"), notify)
+
+    def look() -> dict[str, Any] | None:
+        if degrees:
+            turn(degrees)
+        return ask("/healthz")
+
+    status = watch(browser, look, notify)
     say(f"the browser ended with {status}")
     return 1
 
