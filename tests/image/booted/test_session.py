@@ -1,0 +1,128 @@
+"""The session survives: whatever falls, the page is on the screen again, and nobody touched it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.image.booted.kiosk import BOOT_S, GROUND, Kiosk, Outside
+from tests.image.screens import changed_share, contains_colour, flat_colour
+
+pytestmark = [pytest.mark.timeout(1800)]
+
+RENDERER = "pgrep -u kassa-screen -f '[-]-type=renderer'"
+BROWSER = "pgrep -u kassa-screen -f 'chromium [-]-kiosk'"
+COMPOSITOR = "pgrep -u kassa-screen -x cage"
+
+
+@pytest.fixture(scope="module")
+def kiosk(outside: Outside) -> Iterator[Kiosk]:
+    with Kiosk(outside) as found:
+        found.wait_up()
+        found.wait_well()
+        found.wait_drawn()
+        wait_painted(found)
+        yield found
+
+
+def wait_painted(kiosk: Kiosk) -> None:
+    def is_painted() -> bool:
+        shown = kiosk.screenshot("painted")
+        return flat_colour(shown) is None and contains_colour(shown, GROUND, 0.3)
+
+    kiosk.until(is_painted, "the page is on the screen", BOOT_S)
+
+
+def session_of(kiosk: Kiosk) -> str:
+    return kiosk.ssh("systemctl show -P MainPID kassa-session").strip()
+
+
+def wait_beat(kiosk: Kiosk) -> None:
+    """Until a page has drawn after now."""
+    since = time.monotonic()
+
+    def has_drawn() -> bool:
+        asked_at = time.monotonic()
+        age_s = kiosk.health().get("browser_age_s")
+        return age_s is not None and asked_at - age_s > since
+
+    kiosk.until(has_drawn, "a page draws", BOOT_S)
+
+
+@pytest.mark.parametrize(
+    ("what", "ruin"),
+    [
+        ("the page crashes", f"kill -KILL $({RENDERER})"),
+        ("the page hangs", f"kill -STOP $({RENDERER})"),
+        ("the browser is killed", f"kill -KILL $({BROWSER})"),
+        ("the compositor is killed", f"kill -KILL $({COMPOSITOR})"),
+    ],
+)
+def test_it_comes_back_by_itself(kiosk: Kiosk, what: str, ruin: str) -> None:
+    before = session_of(kiosk)
+    started = time.monotonic()
+    kiosk.ssh(ruin)
+    kiosk.until(lambda: session_of(kiosk) not in ("0", before), f"a new session after {what}")
+    new_s = time.monotonic() - started
+    wait_beat(kiosk)
+    wait_painted(kiosk)
+    drawn_s = time.monotonic() - started
+    print(f"figure: {what}: new session after {new_s:.0f} s, page beats after {drawn_s:.0f} s")
+
+
+def test_a_counter_that_starts_anew_needs_no_new_session(kiosk: Kiosk) -> None:
+    before = session_of(kiosk)
+    kiosk.ssh("systemctl restart kassa")
+    kiosk.wait_well()
+    wait_beat(kiosk)
+    wait_painted(kiosk)
+    assert session_of(kiosk) == before
+
+
+def outputs(kiosk: Kiosk) -> str:
+    return kiosk.ssh("XDG_RUNTIME_DIR=/run/kassa-screen WAYLAND_DISPLAY=wayland-0 wlr-randr")
+
+
+def test_a_screen_that_is_unplugged_and_plugged_in_shows_the_page_again(kiosk: Kiosk) -> None:
+    """By the kernel's own means: a connector can be forced off. It tells nobody; a rule does."""
+    rule = 'SUBSYSTEM=="drm", ENV{SYNTH_UUID}=="?*", ENV{HOTPLUG}="1"'
+    rules = "/run/udev/rules.d"
+    kiosk.ssh(f"mkdir -p {rules} && echo '{rule}' > {rules}/99-hotplug.rules")
+    kiosk.ssh("udevadm control --reload")
+
+    def force(status: str) -> None:
+        kiosk.ssh(
+            f"echo {status} > /sys/class/drm/card0-Virtual-1/status &&"
+            " udevadm trigger --uuid --action=change /sys/class/drm/card0"
+        )
+
+    before = session_of(kiosk)
+    force("off")
+    kiosk.until(lambda: "Virtual-1" not in outputs(kiosk), "the screen is gone")
+    wait_beat(kiosk)
+    force("detect")
+    kiosk.until(lambda: "Virtual-1" in outputs(kiosk), "the screen is back")
+    wait_beat(kiosk)
+    wait_painted(kiosk)
+    assert session_of(kiosk) == before
+
+
+def test_rotation_and_blanking_by_configuration(kiosk: Kiosk) -> None:
+    upright = kiosk.screenshot("upright")
+    kiosk.ssh(
+        'printf \'[display]\\nrotation = 90\\nblank_from = "%s"\\nblank_until = "%s"\\n\''
+        " $(date -d '-1 hour' +%H:%M) $(date -d '+2 hours' +%H:%M) >> /etc/kassa/kassa.toml &&"
+        " systemctl restart kassa kassa-session"
+    )
+    kiosk.wait_well()
+    wait_beat(kiosk)
+    wait_painted(kiosk)
+    assert changed_share(upright, kiosk.screenshot("turned")) > 0.1
+    assert "Transform: 90" in outputs(kiosk)
+    kiosk.until(lambda: flat_colour(kiosk.screenshot("dark")) == (0, 0, 0), "black")
+    wait_beat(kiosk)  # a page that nobody sees still beats
+    kiosk.scan("NL-10001")
+    kiosk.wait_page("order")
+    kiosk.until(lambda: flat_colour(kiosk.screenshot("lit")) is None, "lit by a scan")
