@@ -237,13 +237,14 @@ install_chromium() {
     printf '%s' "$path" >"$venv/chromium"
 }
 
-# The power cuts' file system. Without it those tests are left out, and say so; this never fails.
-install_fuse() {
-    if [ -e "$stamps/fuse" ] || [ ! -e /dev/fuse ] || command -v fusermount3 >/dev/null; then return 0; fi
-    if ! apt_install may-ask fuse3; then
-        say "the tests with power cuts need fuse3 and are left out. Cure: sudo apt-get install fuse3"
+# wish COMMAND PACKAGE WHAT: what some tests need. Without it those are left out, and say so; this
+# never fails.
+wish() {
+    if [ -e "$stamps/$2" ] || command -v "$1" >/dev/null; then return 0; fi
+    if ! apt_install may-ask "$2"; then
+        say "$3 need $2 and are left out. Cure: sudo apt-get install $2"
     fi
-    touch "$stamps/fuse"
+    touch "$stamps/$2"
 }
 
 install_shellcheck() {
@@ -314,6 +315,7 @@ case $1 in
         install_lock dev
         install_fonts may-ask
         install_chromium
-        install_fuse
+        [ ! -e /dev/fuse ] || wish fusermount3 fuse3 'the tests with power cuts'
+        wish systemd-hwdb udev "the tests of the devices' models"
         ;;
 esac
