@@ -17,6 +17,8 @@ ARGS ?=
 SEED ?= 1
 DAYS ?= 1
 EFFORT ?= hour
+# What of the image's tests has room in every run of CI: one boot, and all that it can be asked.
+IMAGE_SHORT := $(patsubst %,tests/image/booted/test_%.py,box handover plugs package)
 # What the disk image is for: amd64 is a PC, arm64 a Raspberry Pi 4.
 ARCH ?= amd64
 # Every branch of these is tested, and the build fails when one is not.
@@ -82,11 +84,12 @@ image-pi-gen: deb ## build a Raspberry Pi OS image, for a Pi 5 too; needs Docker
 	@image/build-pi-gen.sh
 
 .PHONY: image-test
-image-test: ## boot the image in a virtual machine and work it, as root: make image-test ARCH=amd64
+image-test: ## boot the image in a virtual machine and work it, as root: make image-test ARCH=amd64 [EFFORT=short]
 	@tools/setup.sh test
 	@KASSA_NO_COMPRESSION=1 $(MAKE) --no-print-directory image ARCH='$(ARCH)'
 	@tools/setup.sh image-test '$(ARCH)'
-	@KASSA_IMAGE=build/image/$(ARCH) $(BIN)/python -m pytest -p no:xdist tests/image/booted $(ARGS)
+	@KASSA_IMAGE=build/image/$(ARCH) $(BIN)/python -m pytest -p no:xdist -rA --show-capture=no \
+	  $(if $(filter short,$(EFFORT)),$(IMAGE_SHORT),tests/image/booted) $(ARGS)
 
 .PHONY: lock
 lock: ## make requirements/*.txt anew from requirements/*.in
