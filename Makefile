@@ -88,7 +88,7 @@ image-test: ## boot the image in a virtual machine and work it, as root: make im
 	@tools/setup.sh test
 	@KASSA_NO_COMPRESSION=1 $(MAKE) --no-print-directory image ARCH='$(ARCH)'
 	@tools/setup.sh image-test '$(ARCH)'
-	@KASSA_IMAGE=build/image/$(ARCH) $(BIN)/python -m pytest -p no:xdist -rA --show-capture=no \
+	@KASSA_IMAGE=build/image/$(ARCH) $(BIN)/python -m pytest -p no:xdist -s -v \
 	  $(if $(filter short,$(EFFORT)),$(IMAGE_SHORT),tests/image/booted) $(ARGS)
 
 .PHONY: lock
