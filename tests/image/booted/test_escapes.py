@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.image.booted.kiosk import BOOT_S, Kiosk, Outside
+from tests.image.booted.kiosk import Kiosk, Outside
 from tests.image.screens import resembles
 
 pytestmark = [pytest.mark.timeout(1800)]
@@ -62,19 +61,3 @@ def test_no_key_opens_anything(kiosk: Kiosk, what: str) -> None:
     assert kiosk.health()["page"] == "idle"
     assert kiosk.ssh("cat /sys/class/tty/tty0/active").strip() == "tty1"
     kiosk.wait_drawn()
-
-
-def test_the_same_key_does_open_a_window_where_its_symbol_is_not_taken_away(kiosk: Kiosk) -> None:
-    """So that the test above can fail."""
-    rules = Path("/usr/lib/kassa/session/xkb/rules/kassa")
-    pages = renderers(kiosk)
-    kiosk.ssh(
-        f"sed 's/kassa(nothing)+//' {rules} > /run/rules && mount --bind /run/rules {rules} &&"
-        " systemctl restart kassa-session"
-    )
-    kiosk.until(lambda: renderers(kiosk) not in ([], pages), "a new page", BOOT_S)
-    time.sleep(SETTLE_S)
-    kiosk.wait_drawn()
-    pages = renderers(kiosk)
-    kiosk.press("f1")
-    kiosk.until(lambda: len(renderers(kiosk)) > len(pages), "the window that F1 opens")

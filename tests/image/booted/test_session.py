@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.image.booted.kiosk import BOOT_S, GROUND, Kiosk, Outside
-from tests.image.screens import changed_share, contains_colour, flat_colour
+from tests.image.screens import contains_colour, flat_colour
 
 pytestmark = [pytest.mark.timeout(1800)]
 
@@ -107,22 +107,3 @@ def test_a_screen_that_is_unplugged_and_plugged_in_shows_the_page_again(kiosk: K
     wait_beat(kiosk)
     wait_painted(kiosk)
     assert session_of(kiosk) == before
-
-
-def test_rotation_and_blanking_by_configuration(kiosk: Kiosk) -> None:
-    upright = kiosk.screenshot("upright")
-    kiosk.ssh(
-        'printf \'[display]\\nrotation = 90\\nblank_from = "%s"\\nblank_until = "%s"\\n\''
-        " $(date -d '-1 hour' +%H:%M) $(date -d '+2 hours' +%H:%M) >> /etc/kassa/kassa.toml &&"
-        " systemctl restart kassa kassa-session"
-    )
-    kiosk.wait_well()
-    wait_beat(kiosk)
-    wait_painted(kiosk)
-    assert changed_share(upright, kiosk.screenshot("turned")) > 0.1
-    assert "Transform: 90" in outputs(kiosk)
-    kiosk.until(lambda: flat_colour(kiosk.screenshot("dark")) == (0, 0, 0), "black")
-    wait_beat(kiosk)  # a page that nobody sees still beats
-    kiosk.scan("NL-10001")
-    kiosk.wait_page("order")
-    kiosk.until(lambda: flat_colour(kiosk.screenshot("lit")) is None, "lit by a scan")
