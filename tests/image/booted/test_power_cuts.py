@@ -102,10 +102,10 @@ def test_what_is_written(outside: Outside, disk: VolatileDisk, served: str) -> N
         idle = disk.traffic("data").written_bytes - before
         print(f"figure: written in {IDLE_S:.0f} s without work: {idle / 1024:.0f} KiB")
         before = disk.traffic("data").written_bytes
-        charge(kiosk, "10014")
+        charge(kiosk, "10005")
         kiosk.outside.terminal.tap()
         kiosk.wait_page("hand_over")
-        settle(kiosk, "10014")
+        settle(kiosk, "10005")
         time.sleep(10)
         work = disk.traffic("data").written_bytes - before
         print(f"figure: written for a handover: {work / 1024:.0f} KiB")
