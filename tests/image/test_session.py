@@ -98,20 +98,45 @@ class Browser:
         self._is_killed = True
 
 
-def test_a_page_that_crashes_takes_the_browser_with_it_within_three_quarters_of_a_minute() -> None:
+def test_a_page_that_hangs_takes_the_browser_with_it_within_three_quarters_of_a_minute() -> None:
     browser, fed = Browser(), []
 
     def health() -> dict[str, Any]:
-        drawn_s = min(browser.now_s // 10 * 10, 100.0)  # it crashes after 100 s
+        drawn_s = min(browser.now_s // 10 * 10, 100.0)  # it hangs after 100 s
         return {"browser_age_s": browser.now_s - drawn_s}
 
-    status = session.watch(
-        browser, health, lambda what: fed.append((browser.now_s, what)), lambda: browser.now_s
-    )
+    def feed(what: str) -> None:
+        fed.append((browser.now_s, what))
+
+    status = session.watch(browser, health, feed, lambda: 1, lambda: browser.now_s)
     assert status == -9
     assert browser.now_s == 100 + FRESH_S + ROUND_S <= 145
     assert fed[0] == (0.0, "READY=1")
     assert [at for at, what in fed if what == "WATCHDOG=1"] == list(range(0, 136, 5))
+
+
+def test_a_page_that_crashes_takes_the_browser_with_it_at_the_next_look() -> None:
+    """And not before it has drawn at all: its process is not there from the beginning."""
+    browser = Browser()
+
+    def health() -> dict[str, Any]:
+        return {"browser_age_s": browser.now_s % 10 if browser.now_s >= 60 else None}
+
+    def pages() -> int:
+        return int(10 < browser.now_s < 101)
+
+    status = session.watch(browser, health, lambda _: None, pages, lambda: browser.now_s)
+    assert status == -9
+    assert browser.now_s == 105
+
+
+def test_pages_are_the_renderers_of_this_user(tmp_path: Path) -> None:
+    for number, words in enumerate((b"x --type=renderer --y", b"x\0--type=gpu\0", b"")):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "cmdline").write_bytes(words)
+    (tmp_path / "9").mkdir()  # it has ended
+    (tmp_path / "self").mkdir()
+    assert session.pages(tmp_path) == 1
 
 
 def test_a_screen_that_never_draws_starts_the_machine_anew() -> None:

@@ -9,6 +9,7 @@ from tests.image.usb_keyboard import (
     MOST_WAITING,
     KeyboardGone,
     UsbKeyboard,
+    chord_of,
     reports_of,
 )
 from tests.image.usbredir import Kind, Packet, Status
@@ -45,6 +46,14 @@ def test_each_key_is_pressed_and_let_go():
     for odd in ("ß", "\r", "\0"):
         with pytest.raises(ValueError, match="no key"):
             reports_of(odd)
+
+
+def test_keys_that_are_held_together() -> None:
+    assert chord_of("ctrl", "o")[0].hex() == "0100120000000000"
+    assert chord_of("ctrl", "shift", "f12")[0].hex() == "0300450000000000"
+    assert chord_of("f1") == [bytes.fromhex("00003a0000000000"), RELEASE]
+    with pytest.raises(KeyError):
+        chord_of("hyper")
 
 
 def test_what_is_typed_arrives_in_its_order(keyboard, machine):

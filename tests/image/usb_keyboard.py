@@ -47,6 +47,8 @@ KEYBOARD: Final = Interface(
     struct.pack("<BBHBBBH", 9, 0x21, 0x0111, 0, 1, 0x22, len(_REPORT_DESCRIPTOR)),
 )
 _SHIFT: Final = 0x02
+_MODIFIERS: Final = {"ctrl": 0x01, "shift": _SHIFT, "alt": 0x04, "meta": 0x08}
+_FUNCTION_KEYS: Final = {f"f{number}": 0x39 + number for number in range(1, 13)}
 _USAGES: Final = {
     **dict(zip(string.ascii_lowercase, range(0x04, 0x1E), strict=True)),
     **dict(zip("1234567890\n\x1b\b\t -=[]\\", range(0x1E, 0x32), strict=True)),
@@ -62,6 +64,15 @@ def reports_of(text: str) -> list[bytes]:
         reports.append(bytes((_SHIFT * is_shifted, 0, _USAGES[key], 0, 0, 0, 0, 0)))
         reports.append(bytes(_REPORT_BYTES))
     return reports
+
+
+def chord_of(*keys: str) -> list[bytes]:
+    """What it says while these are held together: "ctrl", "shift", "alt", "meta", "f1" to "f12",
+    and characters without Shift. Raises KeyError for what it has not."""
+    held = sum(_MODIFIERS[key] for key in keys if key in _MODIFIERS)
+    usages = [(_USAGES | _FUNCTION_KEYS)[key] for key in keys if key not in _MODIFIERS]
+    pressed = bytes((held, 0, *usages)).ljust(_REPORT_BYTES, b"\0")
+    return [pressed, bytes(_REPORT_BYTES)]
 
 
 class KeyboardFunction(UsbFunction):
@@ -132,6 +143,13 @@ class UsbKeyboard(UsbPort[KeyboardFunction]):
         reports = reports_of(text)
         if len(reports) > MOST_WAITING:
             raise ValueError(f"{len(text)} characters are too many at once")
+        self._say(reports)
+
+    def press(self, *keys: str) -> None:
+        """All of them together, see `chord_of`. Raises KeyError and KeyboardGone."""
+        self._say(chord_of(*keys))
+
+    def _say(self, reports: list[bytes]) -> None:
         with self._lock:
             if not self._function.is_listened_to:
                 raise KeyboardGone

@@ -149,6 +149,8 @@ def test_a_cut(outside: Outside, disk: VolatileDisk, served: str, number: int) -
     outside.terminal.wait_for(lambda state: not state["busy"], 120)
     disk.plan(None)
     disk.power_on()
+    found = outside.folder / f"found-{number}.img"
+    disk.export(found)
     with Kiosk(outside, f"after-{number}", disk=served) as kiosk:
         kiosk.wait_up()
         settle(kiosk, order)
@@ -157,3 +159,4 @@ def test_a_cut(outside: Outside, disk: VolatileDisk, served: str, number: int) -
         assert kiosk.ssh("ls /var/lib/kassa | grep damaged || true") == ""
         kiosk.ssh("systemctl poweroff || true")
         kiosk.machine.wait_off(300)
+    found.unlink()  # kept only where the start after the cut went wrong

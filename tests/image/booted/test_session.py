@@ -19,7 +19,7 @@ COMPOSITOR = "pgrep -u kassa-screen -x cage"
 
 @pytest.fixture(scope="module")
 def kiosk(outside: Outside) -> Iterator[Kiosk]:
-    with Kiosk(outside) as found:
+    with Kiosk(outside, has_watchdog=True) as found:
         found.wait_up()
         found.wait_well()
         found.wait_drawn()
@@ -107,3 +107,36 @@ def test_a_screen_that_is_unplugged_and_plugged_in_shows_the_page_again(kiosk: K
     wait_beat(kiosk)
     wait_painted(kiosk)
     assert session_of(kiosk) == before
+
+
+def boot_of(kiosk: Kiosk) -> str:
+    return kiosk.ssh("cat /proc/sys/kernel/random/boot_id").strip()
+
+
+def wait_boot(kiosk: Kiosk, before: str, what: str) -> None:
+    kiosk.until(lambda: boot_of(kiosk) not in ("", before), what, BOOT_S)
+    kiosk.wait_well()
+    kiosk.wait_drawn()
+    wait_painted(kiosk)
+
+
+def test_a_screen_that_falls_again_and_again_starts_the_machine_anew(kiosk: Kiosk) -> None:
+    before = boot_of(kiosk)
+    kiosk.ssh(
+        "systemd-run --unit=fell sh -c 'while systemctl kill -s KILL kassa-session;"
+        " do sleep 1; done'"
+    )
+    wait_boot(kiosk, before, "another boot after eight falls")
+
+
+def test_a_machine_that_hangs_starts_anew(kiosk: Kiosk) -> None:
+    """The kernel stops, and nothing on it can do anything about it: the watchdog, which is another
+    machine, resets it."""
+    before = boot_of(kiosk)
+    seen = kiosk.machine.last_event
+    kiosk.ssh(
+        "sysctl -q kernel.panic=0 kernel.sysrq=1;"
+        " systemd-run --on-active=2 sh -c 'echo c > /proc/sysrq-trigger'"
+    )
+    kiosk.machine.wait_event("WATCHDOG", 300, seen)
+    wait_boot(kiosk, before, "another boot after the watchdog")

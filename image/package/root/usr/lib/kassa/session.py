@@ -5,11 +5,11 @@ Three steps of one program. `session.py wait` ends when the counter answers, so 
 the boot picture until then, and never an error page of a browser. `session.py` becomes the
 compositor. That one starts `session.py browser`, which starts Chromium and watches it from outside.
 
-Chromium says nothing of a page that has crashed, but the page itself posts a heartbeat to the
-counter for each time that it really drew, and the counter tells its age. When no page has drawn for
-too long the browser is killed; the compositor ends with it, and systemd starts all of it anew
-(kassa-session.service). systemd's watchdog is for the case that this program, or the compositor,
-is what hangs.
+A page that has crashed has no process any more. One that hangs has one, but the page itself posts
+a heartbeat to the counter for each time that it really drew, and the counter tells its age. When
+there is no page, or none has drawn for too long, the browser is killed; the compositor ends with
+it, and systemd starts all of it anew (kassa-session.service). systemd's watchdog is for the case
+that this program, or the compositor, is what hangs.
 
 Standard library only, and Python's isolated mode: nothing but this file decides.
 """
@@ -36,9 +36,9 @@ ANSWER_S: Final = 3.0
 AGAIN_S: Final = 1.0
 ROUND_S: Final = 5.0
 FRESH_S: Final = 30.0
-"""How long no page may draw; it beats every 10 s. A page that has crashed is noticed ROUND_S later,
-which leaves 20 s of a minute to stop and start. Two lost beats are no reason: a busy counter may
-answer late, and a browser that is killed for it only makes more work."""
+"""How long no page may draw; it beats every 10 s. A page that hangs is noticed ROUND_S later, which
+leaves 20 s of a minute to stop and start. Two lost beats are no reason: a busy counter may answer
+late, and a browser that is killed for it only makes more work."""
 FIRST_PAGE_S: Final = 240.0
 """How long the browser may take to its first heartbeat. Generous: a start that is merely slow, such
 as from a cold card, and cut short each time, would never get to its end."""
@@ -47,6 +47,8 @@ MOST_LINES: Final = 1000
 STOP_S: Final = 5.0
 
 DRM: Final = Path("/sys/class/drm")
+PROC: Final = Path("/proc")
+RENDERER: Final = b"--type=renderer"
 # Displays of virtual machines and plain frame buffers: they have no graphics chip behind them, and
 # what Mesa then computes itself is slower than not to ask it at all, or stays black.
 WITHOUT_GPU: Final = frozenset(
@@ -74,7 +76,9 @@ FLAGS: Final = (
     "--disable-print-preview",
     "--disable-dev-tools",
     "--log-level=3",
-    "--disable-features=Translate,OverscrollHistoryNavigation,MediaRouter,GlobalMediaControls",
+    # No process is kept ready for a page that never comes: see `pages`.
+    "--disable-features=Translate,OverscrollHistoryNavigation,MediaRouter,GlobalMediaControls,"
+    "SpareRendererForSitePerProcess",
     "--password-store=basic",
     "--disk-cache-size=8388608",
     "--media-cache-size=1",
@@ -198,6 +202,18 @@ def _run(*command: str) -> str:
     return done.stdout
 
 
+def pages(proc: Path = PROC) -> int:
+    """How many processes of this user draw a page. One that shows "Aw, Snap!" has none."""
+    found = 0
+    for process in proc.glob("[0-9]*"):
+        try:
+            is_mine = process.stat().st_uid == os.getuid()
+            found += is_mine and RENDERER in (process / "cmdline").read_bytes()
+        except OSError:
+            continue  # it has ended since
+    return found
+
+
 class Drawing:
     """Whether pages draw, by what /healthz says. now_s: a monotonic time, the browser's start."""
 
@@ -205,6 +221,7 @@ class Drawing:
         self._started_s = now_s
         self._at_s = now_s
         self._allowed_s = FIRST_PAGE_S
+        self.has_drawn = False
 
     def is_late(self, health: dict[str, Any] | None, now_s: float) -> bool:
         """Whether this browser has drawn no page for too long.
@@ -216,7 +233,7 @@ class Drawing:
         if isinstance(age_s, int | float) and 0 <= age_s <= now_s - self._started_s:
             self._at_s = max(self._at_s, now_s - age_s)
             if health is not None:
-                self._allowed_s = FRESH_S
+                self._allowed_s, self.has_drawn = FRESH_S, True
         return now_s - self._at_s > self._allowed_s
 
 
@@ -224,14 +241,17 @@ def watch(
     browser: subprocess.Popen[bytes],
     health: Callable[[], dict[str, Any] | None],
     feed: Callable[[str], None],
+    pages: Callable[[], int] = pages,
     now: Callable[[], float] = time.monotonic,
 ) -> int:
     """Until the browser ends, which it is made to when it does not draw; its exit status."""
     drawing = Drawing(now())
     feed("READY=1")
     while True:
-        if drawing.is_late(health(), now()):
-            say("the page does not draw")
+        is_late = drawing.is_late(health(), now())
+        is_gone = drawing.has_drawn and not pages()
+        if is_late or is_gone:
+            say("the page is gone" if is_gone else "the page does not draw")
             browser.kill()  # it has nothing to save, and may not hear a politer word
         feed("WATCHDOG=1")
         try:
