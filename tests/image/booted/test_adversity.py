@@ -45,7 +45,7 @@ class TestWithAClockThatIsYearsOff:
         kiosk.wait_well()
 
     def test_a_full_card_stops_the_counter_and_is_said(self, kiosk: Kiosk) -> None:
-        """Until there is room again; then it goes on by itself. That it gets full is shown before."""
+        """Until there is room again. That it gets full is shown before."""
         fill = "dd if=/dev/zero of=/data/{} bs={} 2>/dev/null"
         kiosk.ssh(f"{fill.format('fill', '1M')}; {fill.format('more', 512)}; sync; true", 300)
         kiosk.ssh("systemctl start kassa-storage")
