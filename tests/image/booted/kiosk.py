@@ -36,6 +36,8 @@ HOST: Final = "10.0.2.2"
 BOOT_S: Final = 600.0
 """Emulated, on a machine that does other things as well."""
 SOON_S: Final = 240.0
+SCANS: Final = 4
+SCAN_S: Final = 30.0
 GROUND: Final = (246, 245, 241)
 """The colour of most of an ordinary screen (--ground in kiosk.css)."""
 OUT_OF_ORDER: Final = (163, 33, 27)
@@ -341,6 +343,32 @@ class Kiosk:
 
     def scan(self, code: str) -> None:
         self.outside.scanner.type(f"{code}\n")
+
+    def scan_until(self, code: str, is_so: Callable[[], Any], what: str) -> Any:
+        """As a seller does: again when nothing comes of it. A busy guest loses keys, and the
+        counter refuses the half of a code that is left."""
+        for _ in range(SCANS - 1):
+            self.scan(code)
+            end = time.monotonic() + SCAN_S
+            while time.monotonic() < end:
+                if found := is_so():
+                    return found
+                time.sleep(_AGAIN_S)
+        self.scan(code)
+        return self.until(is_so, what)
+
+    def scan_to(self, code: str, page: str) -> None:
+        """Until the counter is at this page."""
+        self.scan_until(code, lambda: self.health().get("page") == page, f"the page {page}")
+
+    def scan_to_card(self) -> None:
+        """The seller confirms, and the terminal waits for the customer's card."""
+        terminal = self.outside.terminal
+        self.scan_until(
+            "KASSA-CONFIRM",
+            lambda: terminal.wait_for(lambda state: state["waits_for"] == "card", 1),
+            "the terminal waits for a card",
+        )
 
     def type(self, text: str) -> None:
         """On the seller's keyboard."""

@@ -82,8 +82,6 @@ def test_at_night_an_idle_screen_is_black_until_somebody_comes(kiosk: Kiosk) -> 
     kiosk.until(
         lambda: contains_colour(kiosk.screenshot("dark"), BLACK, 0.999), "the screen is dark"
     )
-    kiosk.scan("NL-10001")
-    kiosk.wait_page("order")
+    kiosk.scan_to("NL-10001", "order")
     lit(kiosk, "lit")
-    kiosk.scan("KASSA-CANCEL")
-    kiosk.wait_page("idle")
+    kiosk.scan_to("KASSA-CANCEL", "idle")

@@ -123,10 +123,8 @@ def test_a_barcode_presses_no_keys(kiosk: Kiosk) -> None:
     with nothing_opens(kiosk, "a bad barcode"):
         for keys in BAD_BARCODE:
             kiosk.outside.scanner.press(*keys)
-    kiosk.scan("NL-10001")  # it is a scanner still
-    kiosk.wait_page("order")
-    kiosk.scan("KASSA-CANCEL")
-    kiosk.wait_page("idle")
+    kiosk.scan_to("NL-10001", "order")  # it is a scanner still
+    kiosk.scan_to("KASSA-CANCEL", "idle")
 
 
 def test_a_scanner_that_nobody_reads_presses_none_either(kiosk: Kiosk) -> None:

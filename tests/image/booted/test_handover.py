@@ -13,18 +13,15 @@ def test_a_whole_handover(kiosk: Kiosk) -> None:
     outside = kiosk.outside
     kiosk.wait_well()
     order = next(row for row in outside.open_orders() if row["number"] == "10002")
-    kiosk.scan(f"NL-{order['number']}")
-    kiosk.wait_page("order")
-    kiosk.scan("KASSA-CONFIRM")
-    assert outside.terminal.wait_for(lambda state: state["waits_for"] == "card", 60)
+    kiosk.scan_to(f"NL-{order['number']}", "order")
+    kiosk.scan_to_card()
     assert kiosk.health()["page"] == "charging"
     outside.terminal.tap()
     kiosk.wait_page("hand_over")
     assert outside.bank.balance() == order["due"]
     kiosk.until(lambda: outside.printer.papers, "the receipt")
     assert not outside.printer.defects
-    kiosk.scan("KASSA-CONFIRM")
-    kiosk.wait_page("idle")
+    kiosk.scan_to("KASSA-CONFIRM", "idle")
     kiosk.until(
         lambda: not any(row["number"] == order["number"] for row in outside.open_orders()),
         "the shop knows",

@@ -53,15 +53,12 @@ def test_a_device_is_pulled_and_put_back(kiosk: Kiosk, device: str) -> None:
 
 def charge(kiosk: Kiosk, number: str) -> None:
     """From the scan to the terminal that waits for a card."""
-    kiosk.scan(f"NL-{number}")
-    kiosk.wait_page("order")
-    kiosk.scan("KASSA-CONFIRM")
-    assert kiosk.outside.terminal.wait_for(lambda state: state["waits_for"] == "card", 60)
+    kiosk.scan_to(f"NL-{number}", "order")
+    kiosk.scan_to_card()
 
 
 def finish(kiosk: Kiosk, number: str) -> None:
-    kiosk.scan("KASSA-CONFIRM")
-    kiosk.wait_page("idle")
+    kiosk.scan_to("KASSA-CONFIRM", "idle")
     kiosk.until(
         lambda: all(row["number"] != number for row in kiosk.outside.open_orders()),
         "the shop knows",
@@ -116,8 +113,7 @@ def test_the_terminal_is_pulled_after_the_card(kiosk: Kiosk, number: str) -> Non
     assert found == ("hand_over" if keeps else "order")
     if not keeps:
         kiosk.wait_well_but_busy()
-        kiosk.scan("KASSA-CONFIRM")
-        assert terminal.wait_for(lambda state: state["waits_for"] == "card", 60)
+        kiosk.scan_to_card()
         terminal.tap()
         kiosk.wait_page("hand_over")
     finish(kiosk, number)

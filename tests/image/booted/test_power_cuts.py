@@ -60,10 +60,8 @@ def served(outside: Outside, disk: VolatileDisk) -> Iterator[str]:
 
 
 def charge(kiosk: Kiosk, number: str) -> None:
-    kiosk.scan(f"NL-{number}")
-    kiosk.wait_page("order")
-    kiosk.scan("KASSA-CONFIRM")
-    assert kiosk.outside.terminal.wait_for(lambda state: state["waits_for"] == "card", 120)
+    kiosk.scan_to(f"NL-{number}", "order")
+    kiosk.scan_to_card()
 
 
 def settle(kiosk: Kiosk, number: str) -> None:
@@ -76,14 +74,11 @@ def settle(kiosk: Kiosk, number: str) -> None:
     kiosk.wait_well_but_busy(300)
     if found != "hand_over":
         if found == "idle":
-            kiosk.scan(f"NL-{number}")
-            kiosk.wait_page("order")
-        kiosk.scan("KASSA-CONFIRM")
-        assert kiosk.outside.terminal.wait_for(lambda state: state["waits_for"] == "card", 120)
+            kiosk.scan_to(f"NL-{number}", "order")
+        kiosk.scan_to_card()
         kiosk.outside.terminal.tap()
         kiosk.wait_page("hand_over")
-    kiosk.scan("KASSA-CONFIRM")
-    kiosk.wait_page("idle")
+    kiosk.scan_to("KASSA-CONFIRM", "idle")
     kiosk.until(
         lambda: all(row["number"] != number for row in kiosk.outside.open_orders()),
         "the shop knows",
