@@ -53,8 +53,9 @@ bootstrap=(
 )
 key=$(printf '%s\n' "$suite" "${bootstrap[@]}" | sha256sum | cut -c1-16)
 base=$PWD/build/image/base-$arch-$key.tar
-if [ ! -e "$base" ]; then
-    rm -f "$PWD/build/image/base-$arch-"*.tar
+if [ ! -e "$base" ] || [ ! -e "$base.since" ]; then
+    rm -f "$PWD/build/image/base-$arch-"*.tar*
+    date +%s >"$base.since"
     say "fetching ${#wanted[@]} packages of Debian $suite and what they need, for $arch"
     "${bootstrap[@]}" "$suite" "$base.new"
     mv "$base.new" "$base"
@@ -84,6 +85,11 @@ inside() {
     ' inside "$root" "$@"
 }
 
+settle_times() {
+    # What was made here, and not by Debian, has the time of our commit: two builds are the same.
+    find "$@" -newermt "@$(cat "$base.since")" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
+}
+
 cp "$deb" "$root/kassa.deb"
 inside dpkg --install /kassa.deb >"$work/dpkg.log" 2>&1 || {
     cat "$work/dpkg.log" >&2
@@ -96,6 +102,10 @@ rm "$root/install.sh"
 
 cmdline=$(sed "s/@ROOT@/${parts[1]}/" "$system/cmdline.txt")
 "image/boot-$arch.sh" "$root" "$cmdline"
+settle_times "$root"
+# The lists of fonts name the times of their folders. One that does not fit is made anew by each
+# program at its start, and thrown away, as the disk is read-only.
+inside fc-cache --system-only --really-force
 say 'making the initramfs'
 inside update-initramfs -u -k all >"$work/initramfs.log" 2>&1 || {
     cat "$work/initramfs.log" >&2
@@ -116,7 +126,7 @@ printf '%s\n' "$cmdline" >"$work/cmdline"
 cp "$root"/boot/vmlinuz-* "$work/vmlinuz"
 cp "$root"/boot/initrd.img-* "$work/initrd"
 
-find "$root" "$boot" -newermt "@$SOURCE_DATE_EPOCH" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
+settle_times "$root" "$boot"
 
 say 'making the disk'
 python3 image/disk.py --arch "$arch" --root "$root" --boot "$boot" --work "$work" \
