@@ -26,11 +26,14 @@ NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 class LinkError(ProtocolError):
     """No link that we understand. reason: which of the table of reasons it is; the text says what
-    is wrong and holds nothing of the link but names of parameters."""
+    is wrong and holds nothing of the link but names of parameters. link: where the format and the
+    addresses to answer could be read, what is needed to tell the caller in its own format; its
+    order may be "" and its amount may be missing."""
 
-    def __init__(self, reason: Reason, text: str) -> None:
+    def __init__(self, reason: Reason, text: str, link: Link | None = None) -> None:
         super().__init__(text)
         self.reason = reason
+        self.link = link
 
 
 class Act(StrEnum):
