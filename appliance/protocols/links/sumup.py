@@ -20,7 +20,7 @@ Response, appended to the callback.
   geolocation-required, invalid-param, invalid-token), smp-message, smp-receipt-sent, smp-tx-code,
   foreign-tx-id, in the order of the document's examples. Its examples for the web leave out
   foreign-tx-id, but their links have none; its examples for applications, with one, return it.
-smp-tx-code is our payment's id. It is left out where nothing was charged; SumUp has one there too.
+smp-tx-code is our payment's id, of a declined one too, as in the document's examples.
 """
 
 from __future__ import annotations
@@ -93,19 +93,18 @@ def respond(link: Link, result: Result, stamp: Stamp | None = None) -> str | Non
     template = fields.chosen(link.callbacks, result.outcome)
     if not template:
         return None
-    paid = result.outcome is Outcome.PAID
     said: Pairs
     if link.dialect == Name.SUMUP_IOS:
         said = (("smp-status", codes.code(Name.SUMUP_IOS, result.reason)),)
     else:
         said = (
-            ("smp-status", "success" if paid else "failed"),
+            ("smp-status", "success" if result.outcome is Outcome.PAID else "failed"),
             ("smp-failure-cause", codes.code(Name.SUMUP_ANDROID, result.reason)),
             ("smp-message", codes.words(result)),
             ("smp-receipt-sent", "false"),
         )
-    code = (("smp-tx-code", result.payment if paid else ""), *link.back.items())
-    return fill(template, tuple((name, value) for name, value in (*said, *code) if value))
+    said = (*said, ("smp-tx-code", result.payment), *link.back.items())
+    return fill(template, tuple((name, value) for name, value in said if value))
 
 
 def build(link: Link) -> str:
