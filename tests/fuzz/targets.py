@@ -10,12 +10,22 @@ from appliance.counter.config_rules import Wrong
 from appliance.domain.errors import ConfigTrouble, JournalTrouble
 from appliance.domain.money import MoneyError
 from appliance.protocols import shopapi
+from appliance.protocols.links import (
+    kassa,
+    paypal_here,
+    square_android,
+    square_ios,
+    sumup,
+    x_callback,
+)
+from appliance.protocols.links.messages import LinkError
 from appliance.protocols.shopapi import ShopApiError
 from appliance.protocols.zvt.errors import ZvtError
-from tests.fuzz import devices, shop, texts, zvt
+from tests.fuzz import devices, links, shop, texts, zvt
 from tests.fuzz.target import Target
 
 _SHOP: Final = (ShopApiError,)
+_LINK: Final = (LinkError,)
 
 TARGETS: Final[Mapping[str, Target]] = {
     # the terminal
@@ -43,6 +53,15 @@ TARGETS: Final[Mapping[str, Target]] = {
     "shop-problem": Target(shop.problem),
     "shop-answer": Target(shop.answer),
     "shop-url": Target(texts.shop_url, (Wrong,)),
+    # links
+    "link-kassa": Target(links.link(kassa.parse, kassa.build), _LINK),
+    "link-x-callback": Target(links.link(x_callback.parse, x_callback.build), _LINK),
+    "link-paypal-here": Target(links.link(paypal_here.parse, paypal_here.build), _LINK),
+    "link-square-ios": Target(links.link(square_ios.parse, square_ios.build), _LINK),
+    "link-square-android": Target(links.link(square_android.parse, square_android.build), _LINK),
+    "link-sumup": Target(links.link(sumup.parse, sumup.build), _LINK),
+    "link-result": Target(links.result, _LINK),
+    "link-address": Target(links.address, _LINK, longest=256),
     # the demo shop
     "shop-claim-request": Target(
         shop.body(shopapi.claim_request_from, shopapi.claim_request_message), _SHOP

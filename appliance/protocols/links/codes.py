@@ -20,6 +20,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from appliance.protocols.links.fields import LONGEST_TEXT, shown
 from appliance.protocols.links.messages import Reason, Result
 
 
@@ -123,4 +124,4 @@ def code(name: Name, reason: Reason) -> str:
 
 def words(result: Result) -> str:
     """The result's text, or what stands for it."""
-    return result.text or WORDS[result.reason]
+    return shown(result.text, LONGEST_TEXT) or WORDS[result.reason]

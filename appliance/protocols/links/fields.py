@@ -19,6 +19,7 @@ from appliance.protocols.links.messages import (
     Outcome,
     Reason,
 )
+from appliance.protocols.links.signing import TIME
 
 LONGEST_ID: Final = 80
 """Characters of a claim's or a payment's id, as in the shop API."""
@@ -27,7 +28,6 @@ LONGEST_TEXT: Final = 300
 _CURRENCY: Final = re.compile(r"[A-Z]{3}\Z")
 _MINOR: Final = re.compile(r"(?:0|[1-9][0-9]{0,11})\Z")
 _HUGE: Final = re.compile(r"[0-9]{10,40}(?:\.[0-9]{1,6})?\Z")
-_TIME: Final = re.compile(r"(?:0|[1-9][0-9]{0,11})\Z")
 
 
 @contextmanager
@@ -47,6 +47,13 @@ def word(text: str, where: str, longest: int, *, least: int = 1) -> str:
     return text
 
 
+def shown(text: str, longest: int) -> str:
+    """Text of our own or of a device, made into what `word` takes, or "": a result must not be
+    refused for a line end in its words."""
+    printable = "".join(sign if sign.isprintable() else " " for sign in text)
+    return printable.strip()[:longest].strip()
+
+
 def order(text: str, where: str) -> str:
     """The order's number or code. Raises LinkError."""
     return word(text, where, LONGEST_ORDER)
@@ -54,7 +61,7 @@ def order(text: str, where: str) -> str:
 
 def time(text: str, where: str) -> int:
     """Seconds since 1970. Raises LinkError."""
-    if not _TIME.match(text):
+    if not TIME.match(text):
         raise LinkError(Reason.MALFORMED, f"{where}: no number of seconds")
     return int(text)
 

@@ -42,7 +42,7 @@ LONGEST_SECRET: Final = 1024
 _FIRST_LINE: Final = "kassa-link 1"
 _KEY_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 _NONCE: Final = re.compile(r"[A-Za-z0-9_-]{16,64}\Z")
-_TIME: Final = re.compile(r"(?:0|[1-9][0-9]{0,11})\Z")
+TIME: Final = re.compile(r"(?:0|[1-9][0-9]{0,11})\Z")
 _SIGNATURE: Final = re.compile(r"[A-Za-z0-9_-]{43,86}\Z")  # 32 to 64 bytes
 _ED25519_BYTES: Final = 32
 
@@ -89,7 +89,7 @@ class Stamp:
 
     def __post_init__(self) -> None:
         assert _NONCE.match(self.nonce), "a nonce is 16 to 64 characters of base64url"
-        assert _TIME.match(str(self.expires_at)), "a time is 1 to 12 digits"
+        assert TIME.match(str(self.expires_at)), "a time is 1 to 12 digits"
 
 
 # --- what is signed ---------------------------------------------------------------------------
@@ -124,7 +124,7 @@ def read_seal(values: Mapping[str, str], text: bytes) -> Seal | None:
     for name, pattern, value in (
         ("kid", _KEY_ID, kid),
         ("nonce", _NONCE, nonce),
-        ("exp", _TIME, exp),
+        ("exp", TIME, exp),
     ):
         if not pattern.match(value):
             raise LinkError(Reason.SEAL, f"{name}: missing or malformed")

@@ -82,7 +82,7 @@ def _callbacks(values: dict[str, str]) -> tuple[Name, Callbacks]:
     def callback(name: str) -> str:
         return fields.callback(values.get(name, ""), name, _RESPONSE)
 
-    if "callbacksuccess" in values or "callbackfail" in values:
+    if values.get("callbacksuccess") or values.get("callbackfail"):
         failed = callback("callbackfail")
         return Name.SUMUP_IOS, Callbacks(callback("callbacksuccess"), failed, failed)
     return Name.SUMUP_ANDROID, Callbacks(*[callback("callback")] * 3)

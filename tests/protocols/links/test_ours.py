@@ -225,6 +225,15 @@ def test_a_sealed_result_is_verified_wherever_it_is_put(result, stamp, data):
     assert not is_believed or (other, ref) == (result, "r")
 
 
+@given(text=st.text(), scheme=st.text(max_size=100))
+def test_no_words_make_a_result_unreadable(text, scheme):
+    link = Link("kassa", Act.PAY, "1", "r", callbacks=Callbacks(*[kassa.RESULT_CALLBACK] * 3))
+    answer = kassa.respond(link, replace(PAID, text=text + "\n", scheme=scheme))
+    assert answer is not None
+    found = kassa.parse_result(answer)[0]
+    assert replace(found, text="", scheme="") == replace(PAID, text="", scheme="")
+
+
 def test_a_card_number_leaves_masked():
     link = Link("kassa", Act.PAY, "1", "r", callbacks=Callbacks(*[kassa.RESULT_CALLBACK] * 3))
     answer = kassa.respond(link, replace(PAID, pan="4761739001010119"))
