@@ -206,20 +206,27 @@ class SellerList:
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """The shop asks this counter to open an order now."""
+    """The shop asks for an order to be opened at a counter now, such as by a click in its back
+    office. id: unique for good, 1 to 64 characters. order: its number. counter: the name of the
+    counter that is meant; "" is any of the pickup point's. expires_at: seconds since 1970, UTC."""
 
-    order_id: str
+    id: str
+    order: str
+    counter: str
+    expires_at: int
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """All open orders of the pickup point. What is absent is open no longer.
 
-    malformed: orders that the shop sent but that cannot be read, number -> reason."""
+    malformed: orders that the shop sent but that cannot be read, number -> reason. requests: for
+    orders to be opened; the shop repeats each until it has expired."""
 
     etag: str
     orders: tuple[Order, ...]
     malformed: Mapping[str, str] = field(default_factory=dict)
+    requests: tuple[OrderRequest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

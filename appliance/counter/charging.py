@@ -163,7 +163,9 @@ class Charging:
         now, lease_s = ledger.clock.monotonic(), ledger.settings.lease_s
         # A shop may grant less than it was asked for.
         shortest_s = min(self._granted_s, lease_s)
-        if running is not None and now - ledger.state.asked_at >= shortest_s / RENEWALS_A_LEASE:
+        if running is None or ledger.is_claimed_by_caller(running):
+            return
+        if now - ledger.state.asked_at >= shortest_s / RENEWALS_A_LEASE:
             ledger.state.asked_at = now
             order = running.order
             ledger.hands.renew(running.id, order.id, order.version, lease_s)
@@ -181,7 +183,7 @@ class Charging:
         due = handover.order.due
         body: dict[str, Json] = {
             "claim": handover.id,
-            "payment": f"{handover.id}-{len(handover.payments) + 1}",
+            "payment": self.ledger.next_payment(handover),
             "amount": due.amount,
             "currency": due.currency.code,
             "baseline": pay.to_json(result),

@@ -7,6 +7,7 @@ from enum import StrEnum, auto
 from typing import Final
 
 from appliance.counter.screen import Action, Screen
+from appliance.protocols.links.dialects import SCHEMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +58,17 @@ COMMAND_CODES: Final[dict[str, tuple[Action, str]]] = {
 class Scanned(StrEnum):
     COMMAND = auto()
     BADGE = auto()
+    LINK = auto()
     ORDER = auto()
 
 
 def match(text: str) -> tuple[Scanned, str]:
-    """What a scanned or typed text is: a command's code, a badge, or else an order's code."""
+    """What a scanned or typed text is: a command's code, a badge, a link, or an order's code."""
     text = text.strip()
     if text.upper() in COMMAND_CODES:
         return Scanned.COMMAND, text.upper()
     if text.upper().startswith(BADGE_PREFIX):
         return Scanned.BADGE, text.upper()
+    if text.partition(":")[0].lower() in SCHEMES:
+        return Scanned.LINK, text
     return Scanned.ORDER, text

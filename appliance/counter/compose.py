@@ -67,6 +67,7 @@ _PAGE_OF: Final = {
     _S.SET_ASIDE: _P.ATTENTION_ITEM,
     _S.ATTENTION: _P.ATTENTION_ITEM,
     _S.DONE: _P.ATTENTION_ITEM,  # over, but for a payment that needs a person
+    _S.SERVED: _P.ATTENTION_ITEM,
     _S.CLOSED: _P.ATTENTION_ITEM,
 }
 _DECIDABLE: Final = frozenset(
@@ -195,6 +196,7 @@ def screen(
         handed_over_today=state.handed_over_today,
         undelivered=state.undelivered,
         language_turns=state.language_turns,
+        leave=state.leave[0] if state.leave and shown is _P.IDLE else None,
     )
 
 

@@ -27,8 +27,10 @@ from appliance.counter.config_rules import (
     shown,
 )
 from appliance.counter.config_schema import SECTIONS, Config
+from appliance.counter.link_keys import read_keys
 from appliance.domain.errors import ConfigTrouble
 from appliance.domain.money import Money, MoneyError
+from appliance.protocols.links.signing import Key
 
 __all__ = ["DEFAULT_FILE", "Config", "Secret", "load", "parse"]
 
@@ -36,6 +38,7 @@ DEFAULT_FILE: Final = Path("/etc/kassa/kassa.toml")
 LARGEST_FILE: Final = 64 * 1024
 """Bytes. A configuration has about 2 KiB; what is larger is some other file."""
 LARGEST_SECRET: Final = 4096
+LARGEST_KEYS: Final = 64 * 1024
 CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"
 """Where systemd puts what a unit's LoadCredential= names: systemd.exec(5), Credentials."""
 
@@ -149,6 +152,7 @@ class _Reader:
         self._lease(values["counter"], values["terminal"])
         self._token(values["shop"])
         self._scanner(values["scanner"])
+        self._links(values["links"])
         if self._mistakes:
             raise ConfigTrouble([text for _, text in sorted(self._mistakes)])
         return Config(**{name: kind(**values[name]) for name, kind in SECTIONS.items()})
@@ -260,26 +264,60 @@ class _Reader:
 
     def _secret(self, source: str, name: str | Path) -> Secret:
         """The secret in a file of its own. Its content is in no message."""
+        file, content = self._hidden(source, name, "the shop's token", LARGEST_SECRET)
+        if not re.fullmatch(rb"[!-~]+", content) or len(content) > LARGEST_SECRET:
+            raise Wrong(f"{file} holds no token; put it there as one line of printable ASCII")
+        return Secret(content.decode("ascii"))
+
+    def _hidden(self, source: str, name: str | Path, what: str, largest: int) -> tuple[Path, bytes]:
+        """The file that a key ending in _file or _credential names, and what is in it."""
         file = Path(name)
-        if source == "token_credential":
+        if source.endswith("_credential"):
             directory = self._environ.get(CREDENTIALS)
             if not directory:
+                other = source.replace("_credential", "_file")
                 raise Wrong(
                     f"there is no ${CREDENTIALS}; start by systemd with "
-                    f"LoadCredential={name}:/path, or use token_file"
+                    f"LoadCredential={name}:/path, or use {other}"
                 )
             file = Path(directory) / name
         try:
             with file.open("rb") as stream:
-                content = stream.read(LARGEST_SECRET + 1).strip()
+                return file, stream.read(largest + 1).strip()
         except OSError as error:
             raise Wrong(
-                f"{file} cannot be read ({error.strerror}); put the shop's token there, "
+                f"{file} cannot be read ({error.strerror}); put {what} there, "
                 "readable for the group kassa"
             ) from None
-        if not re.fullmatch(rb"[!-~]+", content) or len(content) > LARGEST_SECRET:
-            raise Wrong(f"{file} holds no token; put it there as one line of printable ASCII")
-        return Secret(content.decode("ascii"))
+
+    def _links(self, links: dict[str, Any]) -> None:
+        """The keys of the file beside those that stand in kassa.toml; and what needs them."""
+        sources = [name for name in ("keys_file", "keys_credential") if links.get(name) is not None]
+        if len(sources) > 1:
+            self._wrong("only one of keys_file and keys_credential", "links", sources[1])
+            return
+        keys = dict(links.get("keys", {}))
+        for source in sources:
+            try:
+                keys |= self._keys(source, links[source])
+            except Wrong as wrong:
+                self._wrong(wrong, "links", source)
+                return
+        links["keys"] = keys
+        name = links.get("sign_with", "")
+        if name and (name not in keys or not keys[name].can_sign):
+            self._wrong("is no key that can sign; add it to the keys", "links", "sign_with")
+        if links.get("accept") == "signed" and not keys:
+            self._wrong('needs keys; give keys_file = "/path"', "links", "accept")
+
+    def _keys(self, source: str, name: str | Path) -> Mapping[str, Key]:
+        file, content = self._hidden(source, name, "the keys", LARGEST_KEYS)
+        try:
+            return read_keys(content.decode("ascii"))
+        except UnicodeDecodeError:
+            raise Wrong(f"{file} is no ASCII text; write a key a line") from None
+        except ValueError as error:
+            raise Wrong(f"{file}, {error}") from None
 
     def _scanner(self, scanner: dict[str, Any]) -> None:
         kind, address = scanner.get("kind"), scanner.get("address")

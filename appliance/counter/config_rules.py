@@ -6,7 +6,7 @@ A rule raises Wrong with what is wrong and with the cure. It knows neither file 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from ipaddress import ip_address
@@ -15,7 +15,9 @@ from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from appliance.counter.link_keys import MOST_KEYS, read_keys
 from appliance.domain.money import CURRENCIES, Currency
+from appliance.protocols.links.signing import Key
 
 Rule: TypeAlias = Callable[[object], Any]
 
@@ -299,6 +301,27 @@ def origin() -> Rule:
         r"https?://(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?",
         'write an origin: "https://host"',
     )
+
+
+def target() -> Rule:
+    """Where results of links may go: "https://host", or an application's scheme, "kassa-api:"."""
+    return matching(
+        r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|[a-z][a-z0-9+.-]{1,40}:",
+        'write "https://host" in lower case, or a scheme and its colon',
+    )
+
+
+def keys() -> Rule:
+    """A list of keys of links, each as a line of link_keys.py; by their ids."""
+
+    def rule(value: object) -> Mapping[str, Key]:
+        lines = texts(MOST_KEYS, text(2_000))(value)
+        try:
+            return read_keys("\n".join(lines))
+        except ValueError as error:
+            raise Wrong(f"{error}") from None
+
+    return rule
 
 
 def address(*schemes: str) -> Rule:

@@ -7,7 +7,8 @@ carry their unit last.
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Final, get_type_hints
@@ -16,6 +17,7 @@ from zoneinfo import ZoneInfo
 from appliance.counter import config_rules as rules
 from appliance.counter.config_rules import Address, Rule, Secret
 from appliance.domain.money import CURRENCIES, Currency, Money
+from appliance.protocols.links import signing
 
 EURO: Final = CURRENCIES["EUR"]
 TERMINAL: Final = Address("serial", path="/dev/kassa/terminal")
@@ -166,6 +168,23 @@ class Journal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    """accept: which links are taken. start: whether a signed one charges by itself. return_to:
+    origins, or schemes with their colon, that results may go to. sign_with: the id of the key that
+    signs results, "" for none. keys: those that stand here and in the file or credential."""
+
+    accept: Annotated[
+        str, rules.choice("none", "signed", "confirmed", what="a policy for links")
+    ] = "none"
+    start: Annotated[str, rules.choice("by-itself", "seller", what="a way to start")] = "by-itself"
+    return_to: Annotated[tuple[str, ...], rules.texts(32, rules.target())] = ()
+    keys_file: Annotated[Path | None, rules.path()] = None
+    keys_credential: Annotated[str | None, _NAMED] = None
+    keys: Annotated[Mapping[str, signing.Key], rules.keys()] = field(default_factory=dict)
+    sign_with: Annotated[str, rules.text(64, may_be_empty=True)] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """All of kassa.toml, checked. No secret is in its repr."""
 
@@ -178,6 +197,7 @@ class Config:
     scanner: Scanner
     log: Log
     journal: Journal
+    links: Links
 
 
 SECTIONS: Final[dict[str, type[Any]]] = {
@@ -190,6 +210,7 @@ SECTIONS: Final[dict[str, type[Any]]] = {
     "scanner": Scanner,
     "log": Log,
     "journal": Journal,
+    "links": Links,
 }
 WORKED_OUT: Final = frozenset({("shop", "token"), ("scanner", "address")})
 """What may be left out, although it has no default of its own: config.py works it out."""
@@ -216,8 +237,10 @@ def keys(section: str) -> dict[str, Key]:
         found.name: Key(
             found.name,
             hints[found.name].__metadata__[0],
-            found.default,
-            found.default is MISSING and (section, found.name) not in WORKED_OUT,
+            found.default if found.default_factory is MISSING else found.default_factory(),
+            found.default is MISSING
+            and found.default_factory is MISSING
+            and (section, found.name) not in WORKED_OUT,
         )
         for found in fields(SECTIONS[section])
     }

@@ -16,6 +16,8 @@ from appliance.counter.clock import Clock, iso
 from appliance.counter.commands import COMMAND_CODES, Answer, Command, Scanned, match
 from appliance.counter.journal import Journal
 from appliance.counter.ledger import REASON_MOST, Hands, Ledger, payment_of
+from appliance.counter.link_facts import replay_link
+from appliance.counter.links import LinkDesk, Source
 from appliance.counter.opening import Opening
 from appliance.counter.papers import Papers
 from appliance.counter.screen import Action, Page, Screen
@@ -26,6 +28,7 @@ from appliance.domain import payment as pay
 from appliance.domain.errors import Bug, Code, JournalTrouble, ShopTrouble
 from appliance.domain.facts import Draft, Fact, Json, Kind
 from appliance.ports import Health, Seller, SellerList, Snapshot
+from appliance.protocols.links.messages import LinkError
 
 PRUNE_BATCHES: Final = 10  # a day's retention: ten thousand facts
 LOOK_UP_S: Final = 40.0  # longer than the driver's own deadline
@@ -34,13 +37,14 @@ LEFT_ALONE_S: Final = 120.0  # lists and refusals give way to the idle screen
 
 
 class Core:
-    """See the module. opening, charging, papers: the three desks that the work is divided among."""
+    """See the module. opening, charging, papers, links: the desks that divide the work."""
 
     def __init__(self, journal: Journal, settings: Settings, clock: Clock, hands: Hands) -> None:
         self.ledger = Ledger(journal, settings, clock, hands)
         self.opening = Opening(self.ledger)
         self.charging = Charging(self.ledger, self.opening)
         self.papers = Papers(self.ledger)
+        self.links = LinkDesk(self.ledger, self.opening, self.charging, self.papers)
         self._day = ""
         self._last_read = ("", float("-inf"))
 
@@ -66,6 +70,8 @@ class Core:
                     self.state.slips |= slips_in(facts)
                 case "P-":
                     self.state.jobs[subject] = replay_job(facts)
+                case "L-":
+                    self.state.links[subject] = replay_link(facts)
                 case "J-":
                     self.state.damaged_journal = (
                         subject,
@@ -142,6 +148,9 @@ class Core:
         sort, code = match(text)
         if sort is not Scanned.ORDER and self._is_double_read(code):
             return
+        if sort is Scanned.LINK:
+            self._scanned_link(code)
+            return
         if not code or len(code) > 128 or not code.isprintable():
             self.ledger.notice(Code.SCAN_UNREADABLE)
         elif sort is Scanned.COMMAND:
@@ -159,6 +168,13 @@ class Core:
                 self.ledger.notice(Code.SCAN_NOT_NOW, code)
         else:
             self.opening.open_code(code)
+
+    def _scanned_link(self, text: str) -> None:
+        """A link as a QR code: what came of it is on the screen, and its answer goes nowhere."""
+        try:
+            self.links.take(text, Source.SCAN)
+        except LinkError as error:
+            self.ledger.notice(Code.LINK_REFUSED, str(error))
 
     def _is_double_read(self, code: str) -> bool:
         """Scanners read twice now and then; a command or a badge is meant once."""
@@ -343,6 +359,8 @@ class Core:
             for code in (*order.codes, order.number):
                 state.codes.setdefault(code, order.id)
         state.is_fetched = True
+        for request in snapshot.requests:
+            self.links.wanted(request)
 
     def sellers(self, sellers: SellerList) -> None:
         self.state.sellers = sellers
@@ -386,6 +404,7 @@ class Core:
         if state.fault:
             return
         self.charging.tick()
+        self.links.tick()
         for handover_id in list(state.handovers):
             self.ledger.follow(handover_id)
         busy = state.focus is not None and state.focus.state is not ho.State.OPEN

@@ -25,6 +25,8 @@ from appliance.counter.commands import Answer, Answered, Command
 from appliance.counter.core import Core
 from appliance.counter.journal import Reader, open_or_set_aside
 from appliance.counter.journal_file import JournalDamaged, put_aside
+from appliance.counter.link_facts import Asked
+from appliance.counter.links import Source
 from appliance.counter.metrics import Metrics
 from appliance.counter.screen import OutOfOrder, Page, Screen
 from appliance.counter.settings import Settings
@@ -33,6 +35,7 @@ from appliance.counter.state import Job
 from appliance.counter.workers import PrinterWorker, ScannerWorker, TerminalWorker
 from appliance.domain.errors import Bug, Code, JournalTrouble
 from appliance.ports import WELL, Charge, Health, Printer, Scanner, SellerList, Shop, Terminal
+from appliance.protocols.links.messages import LinkError, Result
 
 log = structlog.get_logger()
 
@@ -47,6 +50,17 @@ FIRST_SEQ_BYTES: Final = 6
 HUNG_AFTER_S: Final = 2400.0  # longer than any dialogue with its retries can last
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """How a request is that came as a link. state: "waiting" for its turn, "open" at the counter,
+    "ended" with a result. address: where the caller wants to hear of it, None for nowhere."""
+
+    id: str
+    state: str
+    result: Result | None
+    address: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +145,19 @@ class Counter:
         self.metrics_registry.commands.labels(command.action, answer).inc()
         return Answered(answer, self._screen)
 
+    def link(self, text: str, source: Source) -> Followed:
+        """Take a link, or find the request that it repeats. Raises LinkError, JournalTrouble."""
+        return self.ask(lambda core: _followed(core, core.links.take(text, source)))
+
+    def followed(self, request: str) -> Followed | None:
+        """How the request with this id is; None for one that is not known."""
+
+        def find(core: Core) -> Followed | None:
+            asked = core.links.find(request)
+            return _followed(core, asked) if asked else None
+
+        return self.ask(find)
+
     def heartbeat(self, page: str) -> None:
         self._heartbeat = (self._clock.monotonic(), page[:32])
 
@@ -200,6 +227,9 @@ class Counter:
 
     def claim(self, handover: str, order: str, version: str, lease_s: int) -> None:
         self._shop.claim(handover, order, version, lease_s)
+
+    def read_fresh(self, handover: str, number: str, lease_s: int) -> None:
+        self._shop.read_fresh(handover, number, lease_s)
 
     def renew(self, handover: str, order: str, version: str, lease_s: int) -> None:
         self._shop.renew(handover, order, version, lease_s)
@@ -321,10 +351,18 @@ class Counter:
         except queue.Empty:
             return
         event()
+        self._follow(core)
         self._compose(core)
         if core.journal.last != self._written:
             self._written = core.journal.last
             self._shop.wake()
+
+    def _follow(self, core: Core) -> None:
+        """What the event has meant for the requests that came as links."""
+        try:
+            core.links.follow()
+        except JournalTrouble as trouble:
+            log.warning("link_not_written", code=trouble.code)  # the next event tries again
 
     def _tick(self, core: Core) -> None:
         self._ticked_at = self._clock.monotonic()
@@ -373,7 +411,7 @@ class Counter:
         try:
             result = event()
         except Exception as error:
-            if not isinstance(error, JournalTrouble):
+            if not isinstance(error, JournalTrouble | LinkError):
                 log.exception("event_failed")
             future.set_exception(error)
         else:
@@ -452,6 +490,15 @@ class Counter:
             handed_over_today=0,
             undelivered=0,
         )
+
+
+def _followed(core: Core, asked: Asked) -> Followed:
+    state = "waiting"
+    if asked.result is not None:
+        state = "ended"
+    elif asked.handover or asked.job:
+        state = "open"
+    return Followed(asked.id, state, asked.result, core.links.address(asked))
 
 
 def _meaning(screen: Screen) -> tuple[Any, ...]:

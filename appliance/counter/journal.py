@@ -144,6 +144,16 @@ class Reader:
             )
         ]
 
+    def ended(self, number: str) -> str:
+        """The newest handover of the order with this number that ended with its goods handed over,
+        or given back to another cash desk; "" for none."""
+        found = self._select(
+            "json_extract(body, '$.number') = ? AND kind IN ('handover.handed_over',"
+            " 'handover.given_back') ORDER BY seq DESC LIMIT 1",
+            (number,),
+        )
+        return found[0][1].subject if found else ""
+
     def outbox(self) -> int:
         """The place of the last fact that the shop is known to have."""
         with reported():

@@ -37,6 +37,7 @@ class Hands(Protocol):
     def look_up(self, code: str) -> None: ...
     def identify(self, badge: str, sellers: SellerList) -> None: ...
     def claim(self, handover: str, order: str, version: str, lease_s: int) -> None: ...
+    def read_fresh(self, handover: str, number: str, lease_s: int) -> None: ...
     def renew(self, handover: str, order: str, version: str, lease_s: int) -> None: ...
     def prepare(self, handover: str) -> None: ...
     def authorise(self, handover: str, charge: Charge) -> None: ...
@@ -123,8 +124,11 @@ class Ledger:
     def _do(self, handover: ho.Handover, effect: ho.Effect | pay.Effect) -> None:
         match effect:
             case ho.Effect.CLAIM:
-                order = handover.order
-                self.hands.claim(handover.id, order.id, order.version, self.settings.lease_s)
+                order, lease_s = handover.order, self.settings.lease_s
+                if self.is_claimed_by_caller(handover):
+                    self.hands.read_fresh(handover.id, order.number, lease_s)
+                else:
+                    self.hands.claim(handover.id, order.id, order.version, lease_s)
             case ho.Effect.SETTLE | ho.Effect.PRINT:
                 pass  # facts again: Charging and `record` write them together with their cause
             case pay.Effect.AUTHORISE:
@@ -147,6 +151,19 @@ class Ledger:
             state.slips.pop(payment.id, None)
         if handover.id != state.last_receipt:
             state.receipts.pop(handover.id, None)
+
+    def is_claimed_by_caller(self, handover: ho.Handover) -> bool:
+        """Whether the cash desk that asked for the payment has the order already."""
+        served = self.state.served(handover.id)
+        return served is not None and bool(served.link.claim)
+
+    def next_payment(self, handover: ho.Handover) -> str:
+        """The id of the next attempt: what the shop books by, once for each. A cash desk before us
+        gives its own: whichever of the two reports it, it is one payment."""
+        served = self.state.served(handover.id)
+        if served and served.link.payment:
+            return served.link.payment
+        return f"{handover.id}-{len(handover.payments) + 1}"
 
     def write_as(self, drafts: list[Draft], seller: str) -> list[Fact]:
         """Like `write`, in the name of somebody who is not signed in yet."""

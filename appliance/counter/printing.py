@@ -3,7 +3,7 @@ repeated effect cannot queue it twice."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from appliance.counter.journal import Journal
@@ -51,16 +51,10 @@ def follow_up(
         return
     slips = state.slips.get(payment.id, {})
     customer, merchant = slips.get("customer", []), slips.get("merchant", [])
-    wording = words(settings.language)
-    heading = Heading(
-        settings.heading,
-        settings.counter,
-        state.seller.name if state.seller else "",
-        moment(now, settings.language),
-    )
+    wording, heading = words(settings.language), _heading(state, settings, now)
     order = handover.order
     is_paid = ho.Effect.PRINT in effects
-    if is_paid:
+    if is_paid and state.served(handover.id) is None:
         document = payment_receipt(order, payment.card, customer, heading, wording)
         yield Job(receipt_job(handover.id), handover.id, "receipt", document)
     is_declined = draft.kind is Kind.DECLINED and payment.state is pay.State.DECLINED
@@ -71,6 +65,27 @@ def follow_up(
     if (is_paid or is_declined) and merchant and settings.print_merchant_slip:
         document = merchant_slip(order, merchant, heading, wording)
         yield Job(f"P-{payment.id}-merchant", handover.id, "merchant", document)
+
+
+def receipt_of(
+    handover: ho.Handover,
+    slips: Mapping[str, Mapping[str, list[str]]],
+    state: State,
+    settings: Settings,
+    now: datetime,
+) -> Job:
+    """The receipt of what was paid here, for a cash desk that left it to be printed later.
+    slips: by payment and kind."""
+    paid = next(p for p in handover.payments if p.state is pay.State.APPROVED)
+    customer = slips.get(paid.id, {}).get("customer", [])
+    heading, wording = _heading(state, settings, now), words(settings.language)
+    document = payment_receipt(handover.order, paid.card, customer, heading, wording)
+    return Job(receipt_job(handover.id), handover.id, "receipt", document)
+
+
+def _heading(state: State, settings: Settings, now: datetime) -> Heading:
+    seller = state.seller.name if state.seller else ""
+    return Heading(settings.heading, settings.counter, seller, moment(now, settings.language))
 
 
 def on_paper(job: Job, language: str) -> Job:

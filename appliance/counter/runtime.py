@@ -17,7 +17,7 @@ from appliance.counter import kinds, machine
 from appliance.counter.clock import Clock, SystemClock
 from appliance.counter.config_schema import NO_DEVICE, Config
 from appliance.counter.counter import Counter, Devices
-from appliance.counter.settings import Settings
+from appliance.counter.settings import Accept, LinkSettings, Settings
 from appliance.domain.errors import Code
 
 log = structlog.get_logger()
@@ -43,6 +43,13 @@ def settings(config: Config) -> Settings:
         print_merchant_slip=config.printer.print_merchant_slip,
         print_declines=config.printer.print_declines,
         keep_days=config.journal.keep_days,
+        links=LinkSettings(
+            accept=cast(Accept, config.links.accept),
+            start_by_themselves=config.links.start == "by-itself",
+            return_to=config.links.return_to,
+            keys=config.links.keys,
+            sign_with=config.links.keys.get(config.links.sign_with),
+        ),
     )
 
 

@@ -257,6 +257,15 @@ class OutOfOrder:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Where the kiosk's page goes by itself: the caller of the request with this id has an address
+    for its result."""
+
+    id: str
+    address: str
+
+
 Body = (
     Idle
     | OrderPage
@@ -282,7 +291,8 @@ class Screen:
 
     at: wall time, ISO 8601 with the local offset. attention: how many items wait for a person.
     undelivered: facts that the shop has not got yet. language_turns: how often the scanner asked
-    for the next language; which one that is, the page that shows it knows.
+    for the next language; which one that is, the page that shows it knows. leave: on the idle page
+    only.
     """
 
     seq: int
@@ -300,3 +310,4 @@ class Screen:
     handed_over_today: int
     undelivered: int
     language_turns: int = 0
+    leave: Leave | None = None

@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, Literal
 
 from appliance.domain.money import Currency
+from appliance.protocols.links.signing import Key
+
+NO_KEYS: Final[Mapping[str, Key]] = MappingProxyType({})
+Accept = Literal["none", "signed", "confirmed"]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSettings:
+    """accept: "signed", only those that one of the keys has signed; "confirmed", unsigned ones as
+    well, which a seller confirms. start_by_themselves: a signed one charges without a tap.
+    return_to: origins and schemes that results may go to. sign_with: the key that signs results,
+    None for unsigned ones."""
+
+    accept: Accept = "none"
+    start_by_themselves: bool = True
+    return_to: tuple[str, ...] = ()
+    keys: Mapping[str, Key] = field(default_factory=lambda: NO_KEYS)
+    sign_with: Key | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +47,4 @@ class Settings:
     print_merchant_slip: bool = True
     print_declines: bool = True
     keep_days: int = 400
+    links: LinkSettings = LinkSettings()

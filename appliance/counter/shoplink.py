@@ -125,6 +125,14 @@ class ShopLink:
             lambda core: core.charging.claimed(handover, lost),
         )
 
+    def read_fresh(self, handover: str, number: str, lease_s: int) -> None:
+        """The order as it is now, for a charge under somebody else's claim."""
+        lost = ShopTrouble(Code.INTERNAL, "the program failed in the middle")
+        self._submit(
+            lambda: self._read_fresh(handover, number, lease_s),
+            lambda core: core.charging.claimed(handover, lost),
+        )
+
     def renew(self, handover: str, order: str, version: str, lease_s: int) -> None:
         """Make a claim last longer; nobody waits for the answer."""
         self._submit(lambda: self._renew(handover, order, version, lease_s), lambda core: None)
@@ -185,6 +193,16 @@ class ShopLink:
                     result = self._shop.claim(order, handover, version, lease_s)
                 except ShopTrouble as second:
                     result = second
+        self._loop.post(lambda core: core.charging.claimed(handover, result))
+
+    def _read_fresh(self, handover: str, number: str, lease_s: int) -> None:
+        result: Claimed | ClaimRefused | ShopTrouble
+        try:
+            result = Claimed(self._shop.order(number), lease_s)
+        except OrderTrouble as trouble:
+            result = ClaimRefused(trouble.code, trouble.detail)
+        except ShopTrouble as trouble:
+            result = trouble
         self._loop.post(lambda core: core.charging.claimed(handover, result))
 
     def _renew(self, handover: str, order: str, version: str, lease_s: int) -> None:

@@ -7,13 +7,15 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from appliance.counter.screen import LogLine, Notice, Page
+from appliance.counter.link_facts import Asked
+from appliance.counter.screen import Leave, LogLine, Notice, Page
 from appliance.domain import handover as ho
 from appliance.domain.errors import Bug, Code
 from appliance.domain.facts import Fact, Kind
 from appliance.domain.order import Order
 from appliance.domain.receipt import Document
 from appliance.ports import Health, Prompt, Seller, SellerList
+from appliance.protocols.links.messages import Act
 from appliance.protocols.shopapi import order_from_json
 
 LOG_LINES = 12
@@ -97,11 +99,20 @@ class State:
     asking: set[str] = field(default_factory=set)  # payments that the terminal is asked about
     last_started: str = ""  # the newest charge of this run: the terminal's memory is about it
     last_receipt: str = ""  # the handover of the newest receipt
+    links: dict[str, Asked] = field(default_factory=dict)  # open ones, oldest first
+    leave: tuple[Leave, float] | None = None  # and until when
 
     @property
     def focus(self) -> ho.Handover | None:
         """The handover that the page is about."""
         return self.handovers.get(self.place.handover)
+
+    def served(self, handover_id: str) -> Asked | None:
+        """The request of another cash desk that this handover is only the payment for."""
+        for asked in self.links.values():
+            if asked.handover == handover_id and asked.link.act is Act.PAY:
+                return asked
+        return None
 
     def running(self) -> ho.Handover | None:
         """The handover that the terminal is, or may be, busy with."""

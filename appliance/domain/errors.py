@@ -73,6 +73,9 @@ class Code(StrEnum):
     PRINTER_FAULT = "K-PRN-04"
     NO_RECEIPT = "K-PRN-05"
 
+    LINK_REFUSED = "K-LNK-01"
+    LINK_AMOUNT = "K-LNK-02"
+
 
 class KassaError(Exception):
     """The root of everything that Kassa raises on purpose."""

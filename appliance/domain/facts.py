@@ -26,6 +26,7 @@ class Kind(StrEnum):
     RESUMED = "handover.resumed"
     HANDED_OVER = "handover.handed_over"
     PUT_BACK = "handover.put_back"
+    GIVEN_BACK = "handover.given_back"  # another cash desk's: only the payment was ours
     LEFT_OPEN = "handover.left_open"  # it ended, but a payment of it still needs a person
     SETTLED = "handover.settled"  # what came after the end has been dealt with
 
@@ -49,6 +50,10 @@ class Kind(StrEnum):
     SIGNED_IN = "seller.signed_in"
     SIGNED_OUT = "seller.signed_out"
 
+    LINK_ASKED = "link.asked"
+    LINK_OPENED = "link.opened"  # which handover or print job the request came to
+    LINK_ANSWERED = "link.answered"
+
     FACT_REFUSED = "shop.fact_refused"  # the shop will never take one of our facts
     FACT_SETTLED = "shop.fact_settled"  # a person has told the shop's office
 
@@ -60,6 +65,7 @@ OPENS: Final = frozenset(
     {
         Kind.OPENED,
         Kind.PRINT_QUEUED,
+        Kind.LINK_ASKED,
         Kind.FACT_REFUSED,
         Kind.JOURNAL_SET_ASIDE,
         Kind.APPROVED,
@@ -73,7 +79,9 @@ CLOSES: Final = frozenset(
     {
         Kind.HANDED_OVER,
         Kind.PUT_BACK,
+        Kind.GIVEN_BACK,
         Kind.SETTLED,
+        Kind.LINK_ANSWERED,
         Kind.PRINTED,
         Kind.PRINT_WAIVED,
         Kind.FACT_SETTLED,
@@ -116,7 +124,7 @@ class Draft:
 class Fact:
     """One entry of the journal.
 
-    id: unique for good; the shop deduplicates by it. subject: the handover or print job it is
+    id: unique for good; the shop deduplicates by it. subject: the handover, print job or link it is
     about, or "" for one about the counter. at: wall time in ISO 8601 UTC, to be shown to people;
     nothing is ordered by it. seller: the id of who was signed in, or "".
     """

@@ -29,6 +29,7 @@ class State(StrEnum):
     SET_ASIDE = auto()  # paid, but the goods stay for now
     ATTENTION = auto()  # the payment's outcome needs a person
     DONE = auto()  # end: the goods are with the customer
+    SERVED = auto()  # end: another cash desk's payment; its outcome, goods and receipt are theirs
     CLOSED = auto()  # end: put back, not paid here
 
 
@@ -46,6 +47,7 @@ TRANSITIONS: Final[dict[tuple[State, Kind], tuple[State, tuple[Effect, ...]]]] =
     (S.OPEN, K.CHECK_CONFIRMED): (S.OPEN, ()),
     (S.OPEN, K.CLAIM_ASKED): (S.CLAIMING, (F.CLAIM,)),
     (S.OPEN, K.PUT_BACK): (S.CLOSED, ()),
+    (S.OPEN, K.GIVEN_BACK): (S.SERVED, ()),
     #
     (S.CLAIMING, K.CLAIMED): (S.CLAIMED, (F.SETTLE,)),
     (S.CLAIMING, K.CLAIM_REFUSED): (S.OPEN, ()),
@@ -61,22 +63,27 @@ TRANSITIONS: Final[dict[tuple[State, Kind], tuple[State, tuple[Effect, ...]]]] =
     (S.TO_HAND_OVER, K.SET_ASIDE): (S.SET_ASIDE, ()),
     (S.TO_HAND_OVER, K.HANDED_OVER): (S.DONE, ()),
     (S.TO_HAND_OVER, K.PUT_BACK): (S.CLOSED, ()),  # only where nothing was charged here
+    (S.TO_HAND_OVER, K.GIVEN_BACK): (S.SERVED, ()),
     #
     (S.SET_ASIDE, K.RESUMED): (S.TO_HAND_OVER, ()),
     #
     (S.DONE, K.LEFT_OPEN): (S.DONE, ()),
     (S.DONE, K.SETTLED): (S.DONE, ()),
+    (S.SERVED, K.LEFT_OPEN): (S.SERVED, ()),
+    (S.SERVED, K.SETTLED): (S.SERVED, ()),
     (S.CLOSED, K.SETTLED): (S.CLOSED, ()),
 }
 HANDING_OVER: Final = frozenset({S.TO_HAND_OVER, S.SET_ASIDE, S.DONE})
 """The goods may leave, or have left: no later word about a payment takes that back."""
+_SAID: Final = HANDING_OVER | {S.SERVED}
+"""Somebody was told: the customer by the goods, another cash desk by the outcome."""
 
 
 def by_money(state: State, payments: Sequence[pay.Payment]) -> tuple[State, tuple[Effect, ...]]:
     """Where a payment's fact leaves the handover. It follows from what has become of all its
     payments and not from the fact, which may be late, repeated, or about an older attempt."""
     found = {payment.state for payment in payments}
-    if state in HANDING_OVER:
+    if state in _SAID:
         return state, ()
     if found & pay.RUNNING:
         return S.PAYING, ()
@@ -97,9 +104,10 @@ RECOVERY: Final[dict[State, tuple[Effect, ...]]] = {
     S.SET_ASIDE: (),
     S.ATTENTION: (),
     S.DONE: (),
+    S.SERVED: (),
     S.CLOSED: (),
 }
-ENDS: Final = frozenset({S.DONE, S.CLOSED})
+ENDS: Final = frozenset({S.DONE, S.SERVED, S.CLOSED})
 NEEDS_A_PERSON: Final = frozenset({S.ATTENTION, S.SET_ASIDE})
 
 

@@ -92,6 +92,9 @@ class Hands:
     def claim(self, handover: str, order: str, version: str, lease_s: int) -> None:
         self.asked.append(("claim", handover, order, version))
 
+    def read_fresh(self, handover: str, number: str, lease_s: int) -> None:
+        self.asked.append(("read_fresh", handover, number))
+
     def renew(self, handover: str, order: str, version: str, lease_s: int) -> None:
         self.asked.append(("renew", handover, order, version))
 

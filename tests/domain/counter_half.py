@@ -76,6 +76,9 @@ class _Hands:
     def claim(self, handover: str, order: str, version: str, lease_s: int) -> None:
         self.calls.append(("claim", handover, version))
 
+    def read_fresh(self, handover: str, number: str, lease_s: int) -> None:
+        raise AssertionError("no other cash desk is there")
+
     def renew(self, handover: str, order: str, version: str, lease_s: int) -> None:
         """Its answer changes nothing."""
 
