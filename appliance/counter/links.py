@@ -189,7 +189,7 @@ class LinkDesk:
             known = self.find(subject)
             if known is None:
                 return subject, None
-            if signed_by and link_to(link) != link_to(known.link):
+            if signed_by and replace(link, seal=None, reference=known.link.reference) != known.link:
                 raise LinkError(Reason.SEAL, "it was used for something else before", link)
             is_final = known.result is not None and known.result.outcome not in (
                 Outcome.PAID,
