@@ -21,7 +21,7 @@ from appliance.protocols.links import kassa
 from appliance.protocols.links.codes import Name
 from appliance.protocols.links.messages import Act, Callbacks, Link, LinkError, Outcome, Reason
 from appliance.protocols.links.signing import Algorithm, Key, Stamp
-from tests.counter.harness import AGE, BASELINE, EUR, Bench, bench, kinds, order
+from tests.counter.harness import AGE, BASELINE, EUR, Bench, approved, bench, kinds, order
 
 SHOP = Key("shop", Algorithm.HMAC_SHA256, b"s" * 32, can_sign=True)
 KIOSK = Key("kiosk", Algorithm.HMAC_SHA256, b"k" * 32, can_sign=True)
@@ -408,6 +408,26 @@ def test_a_declined_payment_of_a_cash_desk_ends_at_once(counter: Bench) -> None:
     assert ended(counter, asked) == (Outcome.DECLINED, Reason.CARD_DECLINED)
     assert counter.page() is Page.IDLE
     assert Kind.PUT_BACK not in kinds(counter), "the claim is not ours to end"
+
+
+def test_money_that_comes_after_the_cash_desk_was_told_no_is_a_persons_case(counter: Bench) -> None:
+    """The cash desk believes that nothing was taken; nobody else can know better than the seller
+    here. Until it is settled the payment is in sight."""
+    asked = take(counter, pay_link(counter))
+    go_on(counter)
+    handover, payment = counter.handover, counter.payment
+    counter.end(Declined(Code.PAYMENT_DECLINED, ""))
+    said = state(counter, asked).result
+    counter.core.charging.charged(handover, payment, approved(DUE))
+    assert counter.screen().attention == 1
+    assert state(counter, asked).result == said
+    counter.restart()
+    assert counter.screen().attention == 1
+    counter.do(Action.ATTENTION)
+    counter.do(Action.CONFIRM)
+    counter.do(Action.DECIDE_PAID)
+    assert counter.screen().attention == 0
+    assert counter.core.state.handovers == {}
 
 
 def test_without_a_claim_the_order_is_claimed_here(counter: Bench) -> None:

@@ -23,6 +23,7 @@ _ASKED_FIRST: Final = (
     " before the next charge"
 )
 _OTHER_TESTS: Final = "checks and lines have nothing to do with money; the order here has none"
+_OTHER_DESKS: Final = "there is no other cash desk here; see tests/counter/test_links.py"
 NEVER: Final[dict[tuple[pay.State, Kind], str]] = {
     **dict.fromkeys(((P.APPROVED, kind) for kind in (K.APPROVED, K.DECLINED)), _NO_SECOND_WORD),
     **dict.fromkeys(((P.APPROVED, kind) for kind in (K.DOUBTFUL, K.UNRESOLVED)), _NO_SECOND_WORD),
@@ -52,6 +53,10 @@ NEVER_OF_A_HANDOVER: Final[dict[tuple[ho.State, Kind], str]] = {
     (S.DONE, K.LEFT_OPEN): _ASKED_FIRST,
     (S.DONE, K.SETTLED): _ASKED_FIRST,
     (S.CLOSED, K.SETTLED): _ASKED_FIRST,
+    (S.OPEN, K.GIVEN_BACK): _OTHER_DESKS,
+    (S.TO_HAND_OVER, K.GIVEN_BACK): _OTHER_DESKS,
+    (S.SERVED, K.LEFT_OPEN): _OTHER_DESKS,
+    (S.SERVED, K.SETTLED): _OTHER_DESKS,
     (S.OPEN, K.CHECK_CONFIRMED): _OTHER_TESTS,
     (S.TO_HAND_OVER, K.CHECK_CONFIRMED): _OTHER_TESTS,
     (S.TO_HAND_OVER, K.LINE_TICKED): _OTHER_TESTS,
@@ -74,7 +79,7 @@ def test_no_interleaving_breaks_a_rule_and_none_is_without_an_end() -> None:
                 for served in (*view.served, *view.disk.served):
                     states.add(served.state)
                     of_payments |= {payment.state for payment in served.payments}
-    # Opening is one step; no other cash desk is in this world (tests/counter/test_links.py).
+    # Opening is one step; and there is no other cash desk.
     assert states == set(S) - {S.NEW, S.SERVED}
     assert of_payments == set(P) - {P.CREATED}  # and so is starting
     assert set(payments) - payments.used == set(NEVER)
