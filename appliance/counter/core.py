@@ -359,8 +359,7 @@ class Core:
             for code in (*order.codes, order.number):
                 state.codes.setdefault(code, order.id)
         state.is_fetched = True
-        for request in snapshot.requests:
-            self.links.wanted(request)
+        self.links.wanted(snapshot.requests)
 
     def sellers(self, sellers: SellerList) -> None:
         self.state.sellers = sellers

@@ -173,6 +173,7 @@ class Counter:
         return {
             "status": status,
             "code": str(code) if code else None,
+            "counter": screen.counter,
             "page": str(screen.page),
             "devices": {d.name: str(d.health.code or "ok") for d in screen.devices},
             "attention": screen.attention,

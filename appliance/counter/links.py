@@ -10,6 +10,7 @@ Whom to believe was decided before (link_gate.py).
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 from typing import Final
@@ -25,7 +26,7 @@ from appliance.counter.link_facts import (
     with_opened,
     with_result,
 )
-from appliance.counter.link_gate import Gate
+from appliance.counter.link_gate import LONGEST_LIFE_S, Gate
 from appliance.counter.opening import Opening
 from appliance.counter.papers import Papers
 from appliance.counter.screen import Leave, Page
@@ -116,6 +117,7 @@ class LinkDesk:
         self._opening, self._charging, self._papers = opening, charging, papers
         self._gate = Gate(ledger.settings.links, self._now)
         self._asking = ""  # the request whose order the shop is being asked for
+        self._wanted: tuple[OrderRequest, ...] = ()  # the shop's, of its newest snapshot
 
     # --- what is asked ----------------------------------------------------------------------------
 
@@ -134,17 +136,29 @@ class LinkDesk:
             raise LinkError(Reason.SEAL, "that payment is our own", link)
         return self._ask(subject, link, signed_by, source)
 
-    def wanted(self, request: OrderRequest) -> None:
-        """The shop asks for an order to be opened here: each request once, and for good, however
-        often the shop repeats it. It opens the order and charges nothing."""
-        if request.counter not in ("", self.ledger.settings.counter):
-            return
-        link = Link("shop", Act.SELL, request.order, request.id)
-        subject = f"L-{_identity(link, Source.SHOP)}"
-        is_late = request.expires_at <= self._now()
-        if is_late or self.find(subject) or len(self.ledger.state.links) >= OPEN_MOST:
-            return
-        self._ask(subject, link, Source.SHOP, Source.SHOP, request.expires_at)
+    def wanted(self, requests: Sequence[OrderRequest]) -> None:
+        """All orders that the shop wants to be opened now. It opens them and charges nothing; each
+        request once and for good, however often the shop repeats it."""
+        us = ("", self.ledger.settings.counter)
+        self._wanted = tuple(each for each in requests if each.counter in us)
+        self._take_wanted()
+
+    def _take_wanted(self) -> None:
+        """Take those for which there is room. The others are kept: the shop does not send again
+        what has not changed. Raises JournalTrouble."""
+        left = []
+        for request in self._wanted:
+            if not 0 < request.expires_at - self._now() <= LONGEST_LIFE_S:
+                continue
+            link = Link("shop", Act.SELL, request.order, request.id)
+            subject = f"L-{_identity(link, Source.SHOP)}"
+            if self.find(subject):
+                continue
+            if len(self.ledger.state.links) < OPEN_MOST and not self.ledger.is_behind:
+                self._ask(subject, link, Source.SHOP, Source.SHOP, request.expires_at)
+            else:
+                left.append(request)
+        self._wanted = tuple(left)
 
     def address(self, asked: Asked) -> str | None:
         """Where the caller hears of the result; None before there is one, or for nowhere."""
@@ -416,6 +430,7 @@ class LinkDesk:
         state = self.ledger.state
         if state.leave is not None and self.ledger.clock.monotonic() >= state.leave[1]:
             state.leave = None
+        self._take_wanted()
         self.follow()
 
     def _now(self) -> int:

@@ -17,6 +17,7 @@ from appliance.drivers.shop_http import Answer, HttpOptions, ShopHttp
 from appliance.ports import (
     Claimed,
     ClaimRefused,
+    OrderRequest,
     Seller,
     SellerList,
     ShopForgot,
@@ -113,7 +114,12 @@ class KassaShop:
             raise answer.nonsense("the snapshot has no usable ETag")
         for number, reason in found.malformed.items():
             log.warning("shop_order_malformed", number=number, reason=reason)
-        return Snapshot(fresh, found.orders, found.malformed)
+        for name, reason in found.odd_requests.items():
+            log.warning("shop_request_malformed", request=name, reason=reason)
+        requests = tuple(
+            OrderRequest(row.id, row.order, row.counter, row.expires_at) for row in found.requests
+        )
+        return Snapshot(fresh, found.orders, found.malformed, requests)
 
     def order(self, code: str) -> Order:
         if not code or len(code) > LONGEST_CODE or code in (".", "..") or not code.isprintable():

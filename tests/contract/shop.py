@@ -7,6 +7,7 @@ look into the shop's books. The books are the oracle, never the driver's own wor
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -34,6 +35,9 @@ class Bench(Protocol):
         """Another total, another version."""
 
     def pay_online(self, order_id: str) -> None: ...
+    def open_at(self, order_id: str, counter: str) -> None:
+        """The shop's office wants the order to be opened there now."""
+
     def lose_answer(self, call: str) -> None:
         """The shop commits the next "claim" or "facts", and its answer is lost."""
 
@@ -76,6 +80,27 @@ class ShopContract:
         assert snapshot is not None
         assert snapshot.etag != etag
         assert order.id not in {other.id for other in snapshot.orders}
+
+    def test_an_order_is_wanted_at_a_counter(self, bench: Bench) -> None:
+        before, order = _snapshot(bench.first), _payable(bench.first)[0]
+        assert before.requests == ()
+        found: list[Snapshot | None] = []
+        poll = threading.Thread(target=lambda: found.append(bench.first.snapshot(before.etag, 25)))
+        poll.start()
+        bench.await_poll()
+        bench.open_at(order.id, "Counter 2")
+        poll.join(20)
+        assert not poll.is_alive()
+        (snapshot,) = found
+        assert snapshot is not None
+        assert snapshot.orders == before.orders
+        (request,) = snapshot.requests
+        assert (request.order, request.counter) == (order.number, "Counter 2")
+        assert 1 <= len(request.id) <= 64
+        assert 0 < request.expires_at - time.time() <= 24 * 3600
+        # Both kiosks see it, each as often as it asks; and it is no news any more.
+        assert _snapshot(bench.second).requests == (request,)
+        assert bench.first.snapshot(snapshot.etag, 0) is None
 
     def test_an_order_is_found_by_each_code_and_by_number(self, bench: Bench) -> None:
         order = _payable(bench.first)[0]

@@ -40,6 +40,9 @@ class KassaBench:
     def pay_online(self, order_id: str) -> None:
         assert self.shop.store.pay_online(order_id)
 
+    def open_at(self, order_id: str, counter: str) -> None:
+        assert self.shop.store.want_at_counter(order_id, counter)
+
     def lose_answer(self, call: str) -> None:
         self.shop.faults = ShopFaults(Fault.LOST, path=call, times=1)
 
@@ -133,6 +136,7 @@ ANSWERS: list[tuple[str, str, str, Any, int]] = [
 
 def test_real_answers_are_as_the_document_says(bench: KassaBench) -> None:
     token = bench.shop.tokens["mitte-1"]
+    bench.open_at("ord-10001", "")
     with httpx.Client(base_url=bench.shop.url, trust_env=False) as client:
         for template, method, path, body, status in ANSWERS:
             about = f"{method} {path}"

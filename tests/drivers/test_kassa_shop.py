@@ -6,11 +6,12 @@ import socket
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from appliance.domain.errors import Bug, Code, ConfigTrouble, OrderTrouble
 from appliance.domain.facts import Fact, Kind
 from appliance.drivers.kassa_shop import FACTS_AT_ONCE, FactRefused, KassaShop, ShopOptions
-from appliance.ports import Claimed, ClaimRefused
+from appliance.ports import Claimed, ClaimRefused, OrderRequest
 from appliance.protocols import shopapi
 from tests.drivers.far_shop import CALLS, ORDER, TOKEN, reply, trouble
 
@@ -37,6 +38,18 @@ def test_a_malformed_order_is_named_and_the_rest_is_there(far: Any) -> None:
     snapshot = shop.snapshot("", 0)
     assert [order.id for order in snapshot.orders] == ["ord-1"]
     assert snapshot.malformed == {"2": "due: expected int, got float"}
+
+
+def test_a_malformed_request_is_logged_and_the_rest_is_there(far: Any) -> None:
+    wanted = {"id": "r-1", "order": "1", "counter": "Counter 2", "expires_at": 1790000060}
+    _, shop = far(reply({"orders": [ORDER], "requests": [wanted, {"id": "r-2"}]}, ETag='"1"'))
+    with capture_logs() as logs:
+        snapshot = shop.snapshot("", 0)
+    assert [order.id for order in snapshot.orders] == ["ord-1"]
+    assert snapshot.requests == (OrderRequest("r-1", "1", "Counter 2", 1790000060),)
+    (said,) = logs
+    assert (said["event"], said["request"]) == ("shop_request_malformed", "r-2")
+    assert said["reason"] == "order: missing"
 
 
 def test_a_malformed_order_by_its_code(far: Any) -> None:

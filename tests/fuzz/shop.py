@@ -47,11 +47,15 @@ def orders(data: bytes) -> None:
     found = shopapi.orders_from(data)
     ids = [order.id for order in found.orders]
     demand(len(set(ids)) == len(ids), "an order stands twice")
-    for number, reason in found.malformed.items():
-        _fit_for_a_log(number)
+    asked = {request.id for request in found.requests}
+    demand(len(asked) == len(found.requests) <= shopapi.MOST_REQUESTS, "too much is asked for")
+    for name, reason in (*found.malformed.items(), *found.odd_requests.items()):
+        _fit_for_a_log(name)
         _fit_for_a_log(reason)
-    again = shopapi.orders_from(shopapi.orders_message(map(shopapi.order_to_json, found.orders)))
+    written = shopapi.orders_message(map(shopapi.order_to_json, found.orders), found.requests)
+    again = shopapi.orders_from(written)
     demand(again.orders == found.orders, "written, they read as others")
+    demand(again.requests == found.requests, "written, something else is asked for")
 
 
 def order_message(order: Any) -> bytes:

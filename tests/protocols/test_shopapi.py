@@ -227,6 +227,67 @@ def test_an_order_that_stands_twice_is_not_believed() -> None:
     assert list(found.malformed) == ["1"]
 
 
+WANTED: dict[str, Any] = {"id": "r-1", "order": "10002", "expires_at": 1790000060}
+
+
+def _requests(*values: Any) -> shopapi.Orders:
+    return shopapi.orders_from(json.dumps({"orders": [FULL], "requests": values}).encode())
+
+
+def test_requests_come_with_the_orders() -> None:
+    rows = (shopapi.RequestRow("r-1", "10002", 5, "Counter 2"), shopapi.RequestRow("r-2", "7", 0))
+    raw = shopapi.orders_message([FULL], rows)
+    assert shopapi.orders_from(raw).requests == rows
+    schema("Snapshot").validate(json.loads(raw))
+    assert b"requests" not in shopapi.orders_message([FULL])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"id": ""}, "id: expected str of length >= 1"),
+        ({"id": "r" * 65}, "id: expected str of length <= 64"),
+        ({"id": "r\n"}, "id: expected str matching regex"),
+        ({"id": 1}, "id: expected str, got int"),
+        ({"order": ""}, "order: expected str of length >= 1"),
+        ({"order": None}, "order: expected str, got null"),
+        ({"counter": "c" * 81}, "counter: expected str of length <= 80"),
+        ({"expires_at": -1}, "expires_at: expected int >= 0"),
+        ({"expires_at": 10**12}, "expires_at: expected int <= 999999999999"),
+        ({"expires_at": 5.0}, "expires_at: expected int, got float"),
+        ({"expires_at": "5"}, "expires_at: expected int, got str"),
+        ({"expires_at": True}, "expires_at: expected int, got bool"),
+    ],
+)
+def test_a_malformed_request_spoils_neither_the_others_nor_the_orders(
+    changes: dict[str, Any], said: str
+) -> None:
+    found = _requests(WANTED | changes, WANTED | {"id": "r-2"}, 7, {"order": "1"})
+    assert [order.id for order in found.orders] == ["ord-1"]
+    assert [row.id for row in found.requests] == ["r-2"]
+    assert found.malformed == {}
+    first, *others = found.odd_requests.values()
+    assert first.startswith(said)
+    assert others == ["expected object, got int", "id: missing"]
+    assert not schema("OpenRequest").is_valid(WANTED | changes) or changes == {"expires_at": 5.0}
+
+
+def test_a_request_that_stands_twice_is_not_believed() -> None:
+    found = _requests(WANTED, WANTED | {"order": "7"}, WANTED | {"id": "r-2"})
+    assert [row.id for row in found.requests] == ["r-2"]
+    assert found.odd_requests == {"r-1": "the request stands twice"}
+
+
+@pytest.mark.parametrize(
+    "requests", [None, {}, "", 5, [WANTED | {"id": str(number)} for number in range(17)]]
+)
+def test_what_is_no_list_of_requests_is_none(requests: Any) -> None:
+    found = shopapi.orders_from(json.dumps({"orders": [FULL], "requests": requests}).encode())
+    assert [order.id for order in found.orders] == ["ord-1"]
+    assert found.requests == ()
+    assert list(found.odd_requests) == ["all"]
+
+
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
@@ -323,6 +384,7 @@ def test_the_document_and_the_domain_know_the_same_words() -> None:
     assert schemas["Sellers"]["properties"]["iterations"]["maximum"] == shopapi.MOST_ITERATIONS
     assert schemas["Facts"]["properties"]["facts"]["maxItems"] == shopapi.MOST_FACTS
     assert schemas["Snapshot"]["properties"]["orders"]["maxItems"] == shopapi.MOST_ORDERS
+    assert schemas["Snapshot"]["properties"]["requests"]["maxItems"] == shopapi.MOST_REQUESTS
     assert schemas["Sellers"]["properties"]["sellers"]["maxItems"] == shopapi.MOST_SELLERS
 
 
@@ -347,3 +409,4 @@ def test_every_example_of_the_document_is_sound_and_can_be_read() -> None:
         read = READER_OF[name](shopapi.write_json(value))
         if isinstance(read, shopapi.Orders):
             assert not read.malformed
+            assert not read.odd_requests

@@ -8,7 +8,7 @@ import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,13 @@ from appliance.domain.money import CURRENCIES, currency
 from appliance.domain.order import CheckKind, OrderStatus, disagreements, refusal
 from appliance.protocols import shopapi
 from appliance.simulators.shop import DemoShop, Fault, ShopFaults, samples
-from appliance.simulators.shop.store import Granted, Refused, ShopStore
+from appliance.simulators.shop.store import (
+    REQUEST_S,
+    SAME_CLICK_S,
+    Granted,
+    Refused,
+    ShopStore,
+)
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -393,6 +399,72 @@ def test_each_button_changes_the_order_and_its_version(
     assert {key: order[key] for key in expected} == expected
     stated = shopapi.order_from_json(shop.store.by_code(str(number)))
     assert not disagreements(stated)
+
+
+def test_an_order_is_wanted_at_the_counter_until_that_expires(tmp_path: Path) -> None:
+    now, path = [NOW], str(tmp_path / "shop.sqlite3")
+    shop = ShopStore(path, now=lambda: now[0])
+    assert not shop.want_at_counter("none")
+    assert shop.want_at_counter("ord-10001", "Counter 2")
+    etag, body = shop.snapshot("mitte")
+    (request,) = shopapi.orders_from(body).requests
+    assert (request.order, request.counter) == ("10001", "Counter 2")
+    assert request.expires_at == int(NOW.timestamp()) + REQUEST_S
+    assert shopapi.orders_from(shop.snapshot("hafen")[1]).requests == ()
+    shop.close()
+    shop = ShopStore(path, now=lambda: now[0])
+    assert shop.snapshot("mitte") == (etag, body), "it is durable, and no news"
+    now[0] += timedelta(seconds=REQUEST_S)
+    assert shop.snapshot("mitte") == (etag, body), "that it expires is no news either"
+    assert shop.set_status("ord-10002", OrderStatus.CANCELLED)
+    assert shopapi.orders_from(shop.snapshot("mitte")[1]).requests == ()
+    shop.close()
+
+
+def test_a_double_click_is_one_wish_and_another_click_another() -> None:
+    now = [NOW]
+    shop = ShopStore(":memory:", now=lambda: now[0])
+    for _ in range(2):
+        assert shop.want_at_counter("ord-10001")
+    assert len(shop.rows("requests", "id")) == 1
+    now[0] += timedelta(seconds=SAME_CLICK_S)
+    assert shop.want_at_counter("ord-10001")
+    assert len(shop.rows("requests", "id")) == 2
+    now[0] += timedelta(seconds=REQUEST_S)
+    assert shop.want_at_counter("ord-10002")
+    assert len(shop.rows("requests", "id")) == 1, "what has expired is not kept"
+    shop.close()
+
+
+def test_of_too_many_wishes_the_newest_are_told(shop: DemoShop) -> None:
+    numbers = [10_000 + number for number in range(1, 10)] + [
+        int(shop.store.add_random_order("mitte")) for _ in range(10)
+    ]
+    for number in numbers:
+        assert shop.store.want_at_counter(f"ord-{number}")
+    requests = shopapi.orders_from(shop.store.snapshot("mitte")[1]).requests
+    assert [int(request.order) for request in requests] == numbers[-shopapi.MOST_REQUESTS :]
+
+
+def test_the_page_offers_the_counters_that_have_reported(
+    shop: DemoShop, browser: httpx.Client
+) -> None:
+    assert "Open at the counter" in rows(browser.get("/staff").text)["ord-10001"]
+    shop.store.keep_health("mitte-1", {"counter": "Kasse 1"})
+    assert "Open at the counter" in rows(browser.get("/staff").text)["ord-10001"]
+    for odd in ("Kasse\n2", "", 5, "x" * 81):
+        shop.store.keep_health("mitte-2", {"counter": odd})
+        assert "Open at the counter" in rows(browser.get("/staff").text)["ord-10001"]
+    shop.store.keep_health("mitte-2", {"counter": "Kasse 2"})
+    shown = rows(browser.get("/staff").text)
+    assert "Open at Kasse 1 Open at Kasse 2" in shown["ord-10001"].replace("  ", " ")
+    assert "Open at the counter" in shown["ord-20001"]
+    path = "/staff/orders/ord-10001/open"
+    assert browser.post(path, data={"counter": "Kasse 2"}).status_code == 303
+    for odd in ("Kasse\n2", "x" * 81):
+        assert browser.post(path, data={"counter": odd}).status_code == 400
+    (request,) = shopapi.orders_from(shop.store.snapshot("mitte")[1]).requests
+    assert (request.order, request.counter) == ("10001", "Kasse 2")
 
 
 def test_paying_twice_online_is_paying_once(shop: DemoShop, browser: httpx.Client) -> None:

@@ -55,6 +55,7 @@ from appliance.protocols.shopapi.orders import (
     orders_from,
     orders_message,
 )
+from appliance.protocols.shopapi.requests import MOST_REQUESTS, RequestRow
 from appliance.protocols.shopapi.strict import (
     LONGEST_LEASE_S,
     OrderMalformed,
@@ -74,6 +75,7 @@ __all__ = [
     "MOST_FACTS",
     "MOST_ITERATIONS",
     "MOST_ORDERS",
+    "MOST_REQUESTS",
     "MOST_SELLERS",
     "PROBLEM_TYPE",
     "ClaimRefusal",
@@ -84,6 +86,7 @@ __all__ = [
     "OrderMalformed",
     "Orders",
     "Refusal",
+    "RequestRow",
     "SellerRow",
     "SellersMessage",
     "ShopApiError",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 from appliance.domain.facts import Json
 from appliance.domain.money import Money, MoneyError, Quantity, currency
 from appliance.domain.order import Check, CheckKind, Customer, Line, Order, OrderStatus, Reduction
+from appliance.protocols.shopapi.requests import RequestRow, requests_from
 from appliance.protocols.shopapi.strict import (
     LINE,
     Amount,
@@ -90,10 +91,13 @@ class _Order(Struct, frozen=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """The open orders of a pickup point. malformed: number, id or "#index" -> reason."""
+    """The open orders of a pickup point. malformed: number, id or "#index" -> reason.
+    requests: for orders to be opened; odd_requests: those that cannot be read, as malformed."""
 
     orders: tuple[Order, ...]
     malformed: Mapping[str, str] = field(default_factory=dict)
+    requests: tuple[RequestRow, ...] = ()
+    odd_requests: Mapping[str, str] = field(default_factory=dict)
 
 
 def order_from_json(value: object) -> Order:
@@ -207,16 +211,19 @@ def order_from(raw: bytes) -> Order:
 
 class _Snapshot(Struct):
     orders: Annotated[list[Any], Meta(max_length=MOST_ORDERS)]
+    requests: Any = ()
 
 
 def orders_from(raw: bytes) -> Orders:
-    """The snapshot of open orders; an order that cannot be read does not spoil the rest.
+    """The snapshot of open orders; an order or a request that cannot be read does not spoil the
+    rest.
 
     Raises ShopApiError where the message as a whole cannot be read."""
     sound: dict[str, Order] = {}
     malformed: dict[str, str] = {}
     twice: set[str] = set()
-    for index, value in enumerate(read_as(_Snapshot, read_json(raw)).orders):
+    snapshot = read_as(_Snapshot, read_json(raw))
+    for index, value in enumerate(snapshot.orders):
         try:
             order = order_from_json(value)
         except OrderMalformed as error:
@@ -227,7 +234,8 @@ def orders_from(raw: bytes) -> Orders:
         sound[order.id] = order
     for order_id in twice:  # which of the two holds nobody can say
         malformed[sound.pop(order_id).number] = "the order stands twice in the snapshot"
-    return Orders(tuple(sound.values()), malformed)
+    requests, odd = requests_from(snapshot.requests)
+    return Orders(tuple(sound.values()), malformed, requests, odd)
 
 
 def _name(value: object, index: int) -> str:
@@ -237,5 +245,9 @@ def _name(value: object, index: int) -> str:
     return f"#{index}"
 
 
-def orders_message(orders: Iterable[Mapping[str, Json]]) -> bytes:
-    return write_json({"orders": list(orders)})
+def orders_message(
+    orders: Iterable[Mapping[str, Json]], requests: Sequence[RequestRow] = ()
+) -> bytes:
+    """requests: at most MOST_REQUESTS."""
+    asked = {"requests": msgspec.to_builtins(requests)} if requests else {}
+    return write_json({"orders": list(orders), **asked})

@@ -18,6 +18,7 @@ from appliance.simulators.shop.store import ShopStore
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 SHOWN_FACTS: Final = 60
+LONGEST_NAME: Final = 80  # of a counter
 STATUS_WORDS: Final = {
     OrderStatus.READY: "ready",
     OrderStatus.NOT_READY: "being packed",
@@ -75,6 +76,11 @@ def staff(store: ShopStore, state: Callable[[], dict[str, Any]]) -> Blueprint:
             is_known = store.pay_online(order_id)
         elif action == "add-line":
             is_known = store.add_line(order_id)
+        elif action == "open":
+            counter = request.form.get("counter", "")
+            if len(counter) > LONGEST_NAME or not counter.isprintable():
+                abort(400)
+            is_known = store.want_at_counter(order_id, counter)
         elif action == "touch":
             is_known = store.bump(order_id)
         else:
@@ -129,11 +135,23 @@ def _view(state: Mapping[str, Any], place: str) -> dict[str, Any]:
         "orders": orders,
         "facts": facts,
         "health": health,
+        "counters": _counters(state["health"]),
         "open_count": sum(1 for order in orders if order["status"] == OrderStatus.READY),
         "trouble_count": sum(1 for order in orders if order["unresolved"] or order["flag"]),
         "is_down": state["fault"] != "none",
         "fault": state["fault"],
     }
+
+
+def _counters(health: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The names of the counters that have reported, by pickup point; only where there is a choice:
+    a lone one needs no name."""
+    found: dict[str, list[str]] = {}
+    for kiosk in samples.KIOSKS:
+        name = health.get(kiosk.id, {}).get("report", {}).get("counter")
+        if isinstance(name, str) and 0 < len(name) <= LONGEST_NAME and name.isprintable():
+            found.setdefault(kiosk.pickup_point, []).append(name)
+    return {place: names for place, names in found.items() if len(names) > 1}
 
 
 def _words(fact: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import secrets
 import sqlite3
 import threading
 import time
@@ -23,9 +24,11 @@ from appliance.domain.money import currency as currency_of
 from appliance.domain.order import Order, OrderStatus
 from appliance.protocols.shopapi import (
     LONGEST_LEASE_S,
+    MOST_REQUESTS,
     ClaimRequest,
     FactMessage,
     Refusal,
+    RequestRow,
     order_from_json,
     order_to_json,
     orders_message,
@@ -36,6 +39,10 @@ from appliance.simulators.shop import ledger, samples
 OPEN: Final = (OrderStatus.READY, OrderStatus.NOT_READY)
 FIRST_NEW_ORDER: Final = 101
 MOST_NEW_ORDERS: Final = 1000  # at each pickup point, so that a snapshot stays readable
+REQUEST_S: Final = 120
+"""How long an order is wanted at a counter."""
+SAME_CLICK_S: Final = 3
+"""A double click is one wish."""
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS orders (
@@ -60,6 +67,10 @@ CREATE TABLE IF NOT EXISTS facts (
     subject TEXT NOT NULL, at TEXT NOT NULL, seller TEXT NOT NULL, body TEXT NOT NULL,
     kiosk TEXT NOT NULL, received_at TEXT NOT NULL, arrived INTEGER NOT NULL DEFAULT 1,
     applied INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE IF NOT EXISTS requests (
+    id TEXT PRIMARY KEY, number TEXT NOT NULL, pickup_point TEXT NOT NULL, counter TEXT NOT NULL,
+    expires_at INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS health (
     kiosk TEXT PRIMARY KEY, report TEXT NOT NULL, at TEXT NOT NULL
@@ -137,7 +148,7 @@ class ShopStore:
                     " ORDER BY number",
                     (pickup_point, *OPEN),
                 )
-                body = orders_message(current(row) for row in rows)
+                body = orders_message((current(row) for row in rows), self._wanted(pickup_point))
                 etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
                 known = self._snapshots[pickup_point] = (self._revision, etag, body)
             return known[1], known[2]
@@ -160,6 +171,18 @@ class ShopStore:
                     self._changed.wait(left_s)
                 finally:
                     self._waiting -= 1
+
+    def _wanted(self, pickup_point: str) -> list[RequestRow]:
+        """The newest, oldest first. What expires stays until something else changes: that nobody
+        opens it any more is no reason to send all orders again."""
+        rows = self._db.execute(
+            "SELECT * FROM (SELECT rowid AS n, * FROM requests WHERE pickup_point = ?"
+            " AND expires_at > ? ORDER BY n DESC LIMIT ?) ORDER BY n",
+            (pickup_point, self._seconds(), MOST_REQUESTS),
+        )
+        return [
+            RequestRow(row["id"], row["number"], row["expires_at"], row["counter"]) for row in rows
+        ]
 
     def by_code(self, code: str) -> Mapping[str, Any] | None:
         """The order with this barcode, else with this number, whatever its status."""
@@ -274,6 +297,28 @@ class ShopStore:
         """Cancel, expire, make ready …; False where there is no such order."""
         return self._edit(order_id, "status = ?", status)
 
+    def want_at_counter(self, order_id: str, counter: str = "") -> bool:
+        """A counter is to open the order now. counter: its name; "" for any of the pickup point's.
+        False where there is no such order."""
+        with self._write():
+            row = self._one("SELECT * FROM orders WHERE id = ?", order_id)
+            if row is None:
+                return False
+            now = self._seconds()
+            self._db.execute("DELETE FROM requests WHERE expires_at <= ?", (now,))
+            wanted = (row["number"], row["pickup_point"], counter)
+            is_known = self._db.execute(
+                "SELECT 1 FROM requests WHERE (number, pickup_point, counter) = (?, ?, ?)"
+                " AND expires_at > ?",
+                (*wanted, now + REQUEST_S - SAME_CLICK_S),
+            ).fetchone()
+            if is_known is None:
+                self._db.execute(
+                    "INSERT INTO requests VALUES (?, ?, ?, ?, ?)",
+                    (secrets.token_hex(16), *wanted, now + REQUEST_S),
+                )
+            return True
+
     def pay_online(self, order_id: str) -> bool:
         """The customer pays the rest on the shop's website, whoever holds the order."""
         with self._write():
@@ -371,6 +416,10 @@ class ShopStore:
             self._changed.notify_all()
 
     # --- below --------------------------------------------------------------------------------
+
+    def _seconds(self) -> int:
+        """Since 1970, UTC."""
+        return int(self._now().timestamp())
 
     def _edit(self, order_id: str, change: str, *values: str) -> bool:
         with self._write():
