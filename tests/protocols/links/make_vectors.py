@@ -29,7 +29,7 @@ from appliance.protocols.links.messages import (
 )
 from appliance.protocols.links.signing import Algorithm, Key, Stamp, public
 
-FILE: Final = Path(__file__).with_name("vectors.json")
+FILE: Final = Path(__file__).parents[3] / "docs" / "links" / "vectors.json"
 AT: Final = 1_790_000_000
 KEYS: Final = (
     Key("shop-1", Algorithm.HMAC_SHA256, bytes(range(32))),
