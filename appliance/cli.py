@@ -213,8 +213,8 @@ def _doctor(parsed: argparse.Namespace) -> int:
     from appliance.counter import doctor, doctor_config
     from appliance.counter.kinds import names
 
-    config, no_token = doctor_config.load(parsed.config, names=names())
-    return doctor.main(config, no_token)
+    config, missing = doctor_config.load(parsed.config, names=names())
+    return doctor.main(config, missing)
 
 
 def _demo(parsed: argparse.Namespace) -> int:

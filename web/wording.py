@@ -380,4 +380,22 @@ WORDING: Final[dict[Code, Wording]] = {
         N_("There is no receipt that could be printed again, or it is about to be printed."),
         (N_("Choose the handover in the day's list."),),
     ),
+    Code.LINK_REFUSED: Wording(
+        N_("Link refused"),
+        N_("The link is not signed by the shop, is too old, was used before, or is no link."),
+        (
+            N_("Scan the order's own code, or type its number."),
+            N_("Or open a new link in the shop."),
+            N_("If it happens again, tell the office this code."),
+        ),
+    ),
+    Code.LINK_AMOUNT: Wording(
+        N_("Link: other amount"),
+        N_("The link asks for another amount than the shop's order says."),
+        (
+            N_("Open a new link in the shop, or scan the order's own code."),
+            N_("Go through the order with the customer before you charge."),
+            N_("If it happens again, tell the office this code."),
+        ),
+    ),
 }

@@ -10,6 +10,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+import structlog
+
 from appliance.counter import compose, printing
 from appliance.counter.charging import Charging
 from appliance.counter.clock import Clock, iso
@@ -29,6 +31,8 @@ from appliance.domain.errors import Bug, Code, JournalTrouble, ShopTrouble
 from appliance.domain.facts import Draft, Fact, Json, Kind
 from appliance.ports import Health, Seller, SellerList, Snapshot
 from appliance.protocols.links.messages import LinkError
+
+log = structlog.get_logger()
 
 PRUNE_BATCHES: Final = 10  # a day's retention: ten thousand facts
 LOOK_UP_S: Final = 40.0  # longer than the driver's own deadline
@@ -174,6 +178,7 @@ class Core:
         try:
             self.links.take(text, Source.SCAN)
         except LinkError as error:
+            log.warning("link_refused", source=Source.SCAN, reason=error.reason, why=str(error))
             self.ledger.notice(Code.LINK_REFUSED, str(error))
 
     def _is_double_read(self, code: str) -> bool:

@@ -147,7 +147,11 @@ class Counter:
 
     def link(self, text: str, source: Source) -> Followed:
         """Take a link, or find the request that it repeats. Raises LinkError, JournalTrouble."""
-        return self.ask(lambda core: _followed(core, core.links.take(text, source)))
+        try:
+            return self.ask(lambda core: _followed(core, core.links.take(text, source)))
+        except LinkError as error:
+            log.warning("link_refused", source=source, reason=error.reason, why=str(error))
+            raise
 
     def followed(self, request: str) -> Followed | None:
         """How the request with this id is; None for one that is not known."""

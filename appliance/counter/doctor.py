@@ -7,11 +7,13 @@ then looks but does not speak to them, since a payment may be under way.
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
-from appliance.counter import doctor_devices, doctor_machine
+from appliance.counter import doctor_devices, doctor_links, doctor_machine
 from appliance.counter.config_schema import Config
 from appliance.counter.doctor_devices import Drivers
 from appliance.counter.doctor_findings import Finding, failed, render
@@ -21,6 +23,7 @@ from appliance.domain.errors import Code, JournalTrouble
 __all__ = ["Drivers", "Finding", "Machine", "diagnose", "main", "render"]
 
 EX_UNAVAILABLE: Final = 69
+NOTHING: Final[Mapping[str, Finding]] = MappingProxyType({})
 
 
 def diagnose(
@@ -28,10 +31,10 @@ def diagnose(
     drivers: Drivers,
     machine: Machine | None = None,
     *,
-    no_token: Finding | None = None,
+    missing: Mapping[str, Finding] = NOTHING,
 ) -> list[Finding]:
     """Everything that can be found out, in the order of the way through the machine. Bounded by
-    the drivers' own deadlines. no_token: why the shop cannot be asked."""
+    the drivers' own deadlines. missing: secrets that are not there, see doctor_config.py."""
     machine = machine or Machine()
     findings = [doctor_machine.clock(machine)]
     with ExitStack() as held:
@@ -48,13 +51,15 @@ def diagnose(
             port = doctor_machine.port_is_free(config.web.host, config.web.port, machine)
             findings.append(port)
         findings += doctor_devices.devices(config, drivers, machine, may_speak=is_alone)
+        no_token = missing.get("shop")
         findings += [no_token] if no_token else doctor_devices.shop(config, drivers, machine)
+        findings.append(missing.get(doctor_links.NAME) or doctor_links.links(config.links))
     return findings
 
 
-def main(config: Config, no_token: Finding | None = None) -> int:
+def main(config: Config, missing: Mapping[str, Finding] = NOTHING) -> int:
     """Look at this machine and say so. The exit status: 0 when nothing is wrong, else 69.
-    no_token: as `diagnose`."""
+    missing: as `diagnose`."""
     # Here, since the drivers are heavy and the rest of this module needs none.
     from appliance.counter.clock import SystemClock
     from appliance.counter.instance import lock
@@ -81,7 +86,7 @@ def main(config: Config, no_token: Finding | None = None) -> int:
             journal=flaws,
             lock=lambda: lock(config),
         ),
-        no_token=no_token,
+        missing=missing,
     )
     sys.stdout.write(render(findings))
     return 0 if all(finding.ok for finding in findings) else EX_UNAVAILABLE

@@ -40,7 +40,7 @@ def test_a_counter_that_is_well(bench):
     assert [f.name for f in findings if not f.ok or f.fix] == []
     assert [f.name for f in findings] == [
         "clock", "data", "disk", "instance", "journal", "web", "terminal", "recovery", "printer",
-        "scanner", "shop", "sellers", "claim",
+        "scanner", "shop", "sellers", "claim", "links",
     ]  # fmt: skip
     assert "52500042, last receipt 17" in render(findings)
     assert render(findings).endswith("\nall well\n")
@@ -341,8 +341,9 @@ EXAMPLE = Path(__file__).parents[2] / "docs" / "kassa.example.toml"
 
 def test_the_example_as_it_is(bench):
     """Without systemd there is no token: that is said, and the devices are looked at."""
-    config, no_token = doctor_config.load(EXAMPLE, names={}, environ={})
-    assert no_token == Finding(
+    config, missing = doctor_config.load(EXAMPLE, names={}, environ={})
+    assert list(missing) == ["shop"]
+    assert missing["shop"] == Finding(
         "shop",
         False,
         "K-CFG-01: token_credential: there is no $CREDENTIALS_DIRECTORY",
@@ -350,7 +351,7 @@ def test_the_example_as_it_is(bench):
     )
     bench.config = replace(config, counter=replace(config.counter, data_dir=bench.data))
     bench.drivers = replace(bench.drivers, shop=must_not_be_asked)
-    findings = diagnose(bench.config, bench.drivers, bench.machine, no_token=no_token)
+    findings = diagnose(bench.config, bench.drivers, bench.machine, missing=missing)
     assert [f.name for f in findings if not f.ok] == ["shop"]
     assert bench.terminal.closed == 1
 
@@ -358,8 +359,8 @@ def test_the_example_as_it_is(bench):
 def test_a_token_that_is_there(tmp_path):
     (tmp_path / "shop-token").write_text("t0ken\n")
     environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
-    config, no_token = doctor_config.load(EXAMPLE, names={}, environ=environ)
-    assert no_token is None
+    config, missing = doctor_config.load(EXAMPLE, names={}, environ=environ)
+    assert missing == {}
     assert config.shop.token.reveal() == "t0ken"
 
 
@@ -377,6 +378,56 @@ def test_other_mistakes_are_raised_as_ever(tmp_path, shop, mistakes):
     with pytest.raises(ConfigTrouble) as caught:
         doctor_config.load(file, names={}, environ={})
     assert len(caught.value.mistakes) == mistakes
+
+
+# --- links ----------------------------------------------------------------------------------------
+
+KEYS = (
+    "shop hmac-sha256 c3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3M\n"
+    "kiosk hmac-sha256 a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s\n"
+)
+BASE = "[counter]\nname = 'C'\n[shop]\nurl = 'https://x.example'\npickup_point = 'p'\n"
+SIGNED = "[links]\naccept = 'signed'\nkeys_file = '{file}'\n"
+BACK = "return_to = ['https://x.example']\n"
+
+
+def with_links(bench, tmp_path, links, *, token="token = 't'\n"):
+    """The findings named so, of a configuration with these links."""
+    keys = tmp_path / "keys"
+    keys.write_text(KEYS)
+    file = tmp_path / "kassa.toml"
+    file.write_text(links.format(file=keys) + BASE + token)
+    config, missing = doctor_config.load(file, names={}, environ={})
+    bench.config = replace(config, counter=replace(config.counter, data_dir=bench.data))
+    found = diagnose(bench.config, bench.drivers, bench.machine, missing=missing)
+    return {finding.name: finding for finding in found}
+
+
+def test_links_that_are_set_up(bench, tmp_path):
+    found = with_links(bench, tmp_path, SIGNED + BACK + "sign_with = 'kiosk'\n")["links"]
+    what = "accept is signed; 2 keys; results may go to https://x.example"
+    assert found == Finding("links", True, what)
+
+
+@pytest.mark.parametrize(
+    ("links", "what", "fix"),
+    [(SIGNED, "nowhere", "return_to"), (SIGNED + BACK, "unsigned", "sign_with")],
+)
+def test_what_a_shop_with_links_would_stumble_over(bench, tmp_path, links, what, fix):
+    found = with_links(bench, tmp_path, links)["links"]
+    assert found.ok
+    assert found.what.endswith(what)
+    assert f"[links] {fix}" in found.fix
+
+
+@pytest.mark.parametrize("links", [SIGNED, SIGNED + BACK + "sign_with = 'kiosk'\n"])
+def test_keys_that_cannot_be_read_are_a_finding_and_the_rest_is_looked_at(bench, tmp_path, links):
+    links = links.replace("{file}", "/none")
+    found = with_links(bench, tmp_path, links)
+    assert [finding for finding in found.values() if not finding.ok] == [found["links"]]
+    assert found["links"].what.startswith("K-CFG-01: keys_file: /none cannot be read")
+    both = with_links(bench, tmp_path, links, token="token_file = '/none'\n")
+    assert [name for name, finding in both.items() if not finding.ok] == ["shop", "links"]
 
 
 # --- text -----------------------------------------------------------------------------------------
@@ -425,6 +476,6 @@ def test_a_counter_without_anything_connected(tmp_path, capsys):
     ):
         assert code in line
         assert "  ->  " in line
-    assert text.endswith("\n4 of 10 fail\n")
+    assert text.endswith("\n4 of 11 fail\n")
     assert "journal.sqlite3, the chain holds" in text
     assert "not-shown" not in text
