@@ -13,7 +13,7 @@ from pathlib import Path
 
 from flask import Flask, Response, request, url_for
 
-from web import pages, security, view
+from web import asked, pages, security, view
 from web.counter_port import Counter
 from web.render import Renderer
 from web.settings import LANGUAGES, Theme, WebSettings
@@ -40,6 +40,7 @@ def create_app(
     renderer = Renderer(app.jinja_env, settings, app=secrets.token_hex(4), asset=asset, now=now)
     security.install(app, settings)
     pages.install(app, counter, settings, renderer)
+    asked.install(app, counter)
 
     @app.after_request
     def keep_assets(response: Response) -> Response:

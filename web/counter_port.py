@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from appliance.counter.commands import Answered, Command
 from appliance.counter.screen import Screen
+
+if TYPE_CHECKING:
+    from appliance.counter.counter import Followed
+    from appliance.counter.links import Source
+    from appliance.protocols.links.messages import LinkError
 
 
 class Counter(Protocol):
@@ -26,6 +31,16 @@ class Counter(Protocol):
 
     def command(self, command: Command) -> Answered:
         """Do what a person asks. A repeat of the same id gets the first answer."""
+
+    def link(self, text: str, source: Source) -> Followed:
+        """Take a link, or find the request that it repeats. Raises LinkError for one that is
+        refused, Trouble or TimeoutError where nobody can say now whether it was taken."""
+
+    def refusal(self, error: LinkError) -> str | None:
+        """The address that tells the caller that its link is refused; None for nowhere."""
+
+    def followed(self, request: str) -> Followed | None:
+        """How the request with this id is; None for one that is not known. Raises as `link`."""
 
     def heartbeat(self, page: str) -> None:
         """A browser has really drawn this page. See the watchdog."""

@@ -22,6 +22,8 @@ from web.view import Language
 _log = structlog.get_logger()
 
 COOKIE: Final = "kassa_language"
+ELSEWHERE: Final = "elsewhere"
+"""What the page says of itself when it makes room for one that is not ours."""
 _YEAR_S: Final = 365 * 24 * 3600
 _STATUS: Final = {
     Answer.DONE: 200,
@@ -72,7 +74,7 @@ def install(app: Flask, counter: Counter, settings: WebSettings, renderer: Rende
     @app.post("/heartbeat")
     def heartbeat() -> Response:
         name = _fields().get("page")
-        if name not in tuple(Page):
+        if name not in (*Page, ELSEWHERE):
             abort(400, "page")
         counter.heartbeat(str(name))
         return Response(status=204)
@@ -128,16 +130,23 @@ def plain_error(status: int, name: str) -> Response:
     return Response(page.format(title), status, mimetype="text/html")
 
 
+def json_object() -> dict[str, object]:
+    """The object that the request's body is, as JSON. Aborts with 400 for anything else."""
+    if not request.is_json:
+        abort(400, "JSON is expected")
+    try:
+        body = request.get_json()
+    except RecursionError:
+        abort(400, "nested too deeply")
+    if not isinstance(body, dict):
+        abort(400, "an object is expected")
+    return body
+
+
 def _fields() -> dict[str, object]:
     """The fields of the request, sent as JSON or as a form. Aborts with 400 for anything else."""
     if request.is_json:
-        try:
-            body = request.get_json()
-        except RecursionError:
-            abort(400, "nested too deeply")
-        if not isinstance(body, dict):
-            abort(400, "an object is expected")
-        return body
+        return json_object()
     fields: dict[str, object] = dict(request.form)
     seq = request.form.get("seq", "")  # a form has texts only
     if seq.isascii() and seq.isdigit() and len(seq) <= 16:

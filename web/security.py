@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 from flask import Flask, Request, Response, abort, request
 
+from web import asked
 from web.settings import WebSettings
 
 _log = structlog.get_logger()
@@ -29,6 +30,8 @@ def install(app: Flask, settings: WebSettings) -> None:
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
 
     def check() -> None:
+        if request.endpoint == "link":
+            request.max_content_length = asked.LARGEST_BODY
         reason, status = refusal(request, settings)
         if reason:
             _log.warning("web.refused", reason=reason, path=request.path)

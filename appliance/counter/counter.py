@@ -146,15 +146,23 @@ class Counter:
         return Answered(answer, self._screen)
 
     def link(self, text: str, source: Source) -> Followed:
-        """Take a link, or find the request that it repeats. Raises LinkError, JournalTrouble."""
+        """Take a link, or find the request that it repeats. Raises LinkError, JournalTrouble,
+        TimeoutError."""
+        self._check_started()
         try:
             return self.ask(lambda core: _followed(core, core.links.take(text, source)))
         except LinkError as error:
             log.warning("link_refused", source=source, reason=error.reason, why=str(error))
             raise
 
+    def refusal(self, error: LinkError) -> str | None:
+        """The address that tells the caller that its link is refused; None for nowhere."""
+        return self.ask(lambda core: core.links.refusal(error))
+
     def followed(self, request: str) -> Followed | None:
-        """How the request with this id is; None for one that is not known."""
+        """How the request with this id is; None for one that is not known. Raises
+        JournalTrouble, TimeoutError."""
+        self._check_started()
 
         def find(core: Core) -> Followed | None:
             asked = core.links.find(request)
@@ -185,6 +193,7 @@ class Counter:
             "handed_over_today": screen.handed_over_today,
             "loop_age_s": round(loop_age, 1),
             "browser_age_s": round(now - self._heartbeat[0], 1) if self._heartbeat else None,
+            "browser_page": self._heartbeat[1] if self._heartbeat else None,
         }
 
     def metrics(self) -> bytes:
@@ -218,6 +227,7 @@ class Counter:
         self._put(lambda: self._quietly(event))
 
     def ask(self, event: Callable[[Core], T]) -> T:
+        """Raises what the event raises, and TimeoutError."""
         future: Future[T] = Future()
         self._put(lambda: self._resolve(future, lambda: event(self._ready())))
         return future.result(ASK_WAIT_S)
@@ -393,6 +403,11 @@ class Counter:
         else:
             log.warning("machine", code=health.code, detail=health.detail)
             core.device("machine", health)
+
+    def _check_started(self) -> None:
+        if self._core is None:
+            body = self._screen.body
+            raise JournalTrouble(body.code if isinstance(body, OutOfOrder) else Code.STARTING)
 
     def _ready(self) -> Core:
         if self._core is None:

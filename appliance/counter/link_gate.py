@@ -8,8 +8,9 @@ from typing import Final
 
 from appliance.counter.link_facts import Asked
 from appliance.counter.settings import LinkSettings
+from appliance.domain.errors import Code
 from appliance.protocols.links import address, dialects, signing
-from appliance.protocols.links.messages import Link, LinkError, Reason
+from appliance.protocols.links.messages import Link, LinkError, Outcome, Reason, Result
 
 LONGEST_LIFE_S: Final = 24 * 3600
 """How far ahead a seal may expire. Nonces are remembered for longer: the journal keeps facts for at
@@ -69,6 +70,25 @@ class Gate:
             return None
         try:
             self._check_target(found, asked.link)
+        except LinkError:
+            return None
+        return found
+
+    def refusal(self, error: LinkError) -> str | None:
+        """Where the caller hears that its link is refused, without a seal: nobody was believed, and
+        whoever knows the nonce of a request that is under way could otherwise have it sealed that
+        nothing came of it. None where no address is known or allowed."""
+        link = error.link
+        if link is None:
+            return None
+        code, text = str(Code.LINK_REFUSED), str(error)
+        result = Result(
+            Outcome.REFUSED, error.reason, link.order, self._now(), code=code, text=text
+        )
+        found = dialects.respond(link, result)
+        try:
+            if found is not None:
+                self._check_target(found, link)
         except LinkError:
             return None
         return found

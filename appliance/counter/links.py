@@ -164,6 +164,10 @@ class LinkDesk:
         """Where the caller hears of the result; None before there is one, or for nowhere."""
         return self._gate.address(asked)
 
+    def refusal(self, error: LinkError) -> str | None:
+        """Where the caller hears that its link is refused; None for nowhere."""
+        return self._gate.refusal(error)
+
     def _ask(
         self,
         subject: str,

@@ -8,12 +8,17 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from appliance.counter.clock import Clock
 from appliance.counter.commands import Answer, Answered, Command
 from appliance.counter.screen import OutOfOrder, Page, Screen
-from appliance.domain.errors import Code
+from appliance.domain.errors import Code, Trouble
+
+if TYPE_CHECKING:
+    from appliance.counter.counter import Followed
+    from appliance.counter.links import Source
+    from appliance.protocols.links.messages import LinkError
 
 LOOK_S: Final = 2.0
 LINES_SHOWN: Final = 8
@@ -89,6 +94,17 @@ class StandIn:
     def command(self, command: Command) -> Answered:
         return Answered(Answer.NOT_HERE, self._screen)
 
+    def link(self, text: str, source: Source) -> Followed:
+        """Nobody can say what has become of it. Raises Trouble."""
+        raise Trouble(self._code)
+
+    def refusal(self, error: LinkError) -> str | None:
+        return None
+
+    def followed(self, request: str) -> Followed | None:
+        """As `link`."""
+        raise Trouble(self._code)
+
     def heartbeat(self, page: str) -> None:
         self._heard = (self._clock.monotonic(), page[:32])
 
@@ -100,6 +116,7 @@ class StandIn:
             "page": str(self._screen.page),
             "devices": {},
             "browser_age_s": age_s,
+            "browser_page": self._heard[1] if self._heard else None,
         }
 
     def metrics(self) -> bytes:

@@ -4,6 +4,7 @@ The long one is `make proof`."""
 from __future__ import annotations
 
 import http.client
+import re
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -127,7 +128,7 @@ def test_the_stream_of_events_is_as_its_document_says(kiosk: Kiosk) -> None:
 def test_paths_of_the_document_are_those_of_the_program() -> None:
     app = create_app(FakeCounter(), WebSettings(hosts=("localhost",)))
     known = {
-        (rule.rule, method.lower())
+        (re.sub(r"<(\w+)>", r"{\1}", rule.rule), method.lower())
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
         if rule.endpoint != "static"

@@ -136,6 +136,33 @@ def test_no_link_is_taken_where_they_are_off(tmp_path: Path) -> None:
     assert refused.value.reason is Reason.SEAL
 
 
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("kassa-api://payNow?order=1042&callback=https%3A%2F%2Fshop.example%2Fpaid", True),
+        ("kassa-api://payNow?order=1042&callback=https%3A%2F%2Fevil.example%2Fpaid", False),
+        ("kassa-api://payNow?order=1042", False),
+        ("kassa-api://payNow?callback=https%3A%2F%2Fshop.example%2Fpaid", True),
+        ("kassa-api://elsewhere", False),
+    ],
+)
+def test_a_refusal_is_told_where_that_is_allowed_and_never_sealed(
+    tmp_path: Path, text: str, address: bool
+) -> None:
+    """Whoever knows the nonce of a payment that is under way must not have us sign that it came to
+    nothing."""
+    with bench(tmp_path, replace(SETTINGS, links=replace(LINKS, accept="signed"))) as counter:
+        with pytest.raises(LinkError) as refused:
+            take(counter, text)
+        found = counter.core.links.refusal(refused.value)
+        assert (found is not None) == address
+        if found is not None:
+            said, _, seal = kassa.parse_result("kassa-api://paymentResult?" + found.split("?")[1])
+            assert (said.outcome, said.reason) == (Outcome.REFUSED, refused.value.reason)
+            assert said.code == "K-LNK-01"
+            assert seal is None
+
+
 # --- whom to believe ------------------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ from appliance.counter.screen import (
     Charging,
     Day,
     HandOver,
+    Leave,
     Notice,
 )
 from appliance.domain.errors import Code
@@ -234,6 +235,20 @@ def test_a_notice_leaves_every_button_where_it_is(
         kiosk.show(page, replace(plain, notice=noticed))
         assert page.eval_on_selector_all(BUTTONS, places) == before, name
         assert page.evaluate(LAYOUT) == [], name
+
+
+def test_the_page_goes_where_a_result_is_wanted_once(opened: Page, kiosk: Kiosk) -> None:
+    """The answer may be lost on its way, the person may come back: it does not go there again."""
+    opened.route("https://shop.example/**", lambda route: route.fulfill(body="<h1>Thanks</h1>"))
+    address = "https://shop.example/paid?status=paid&order=1042"
+    kiosk.counter.show(replace(SAMPLES["idle"], leave=Leave("L-1", address)))
+    opened.wait_for_url(address)
+    until(opened, lambda: kiosk.counter.beats[-1] == "elsewhere")
+    opened.goto(kiosk.address)
+    until(opened, lambda: kiosk.counter.beats[-1] == "idle")  # a beat later it is still there
+    assert opened.url == f"{kiosk.address}/"
+    kiosk.counter.show(replace(SAMPLES["idle"], leave=Leave("L-2", address)))
+    opened.wait_for_url(address)
 
 
 def test_a_drawn_page_beats(opened: Page, kiosk: Kiosk) -> None:

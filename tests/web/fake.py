@@ -7,8 +7,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from appliance.counter.commands import Answer, Answered, Command
+from appliance.counter.counter import Followed
+from appliance.counter.links import Source
 from appliance.counter.screen import Screen
+from appliance.protocols.links.messages import LinkError
 from tests.web.samples import SAMPLES
+
+LINK = "L-" + "0" * 32
 
 
 class FakeCounter:
@@ -19,6 +24,9 @@ class FakeCounter:
         self.answer = Answer.DONE
         self.commands: list[Command] = []
         self.beats: list[str] = []
+        self.links: list[tuple[str, Source]] = []
+        self.taken: Followed | Exception = Followed(LINK, "waiting", None, None)
+        self.refusal_address: str | None = None
         self.status = "ok"
         self._screen = first
         self._changed = threading.Condition()
@@ -45,6 +53,20 @@ class FakeCounter:
             return Answered(Answer.STALE, self._screen)
         self.commands.append(command)
         return Answered(self.answer, self._screen)
+
+    def link(self, text: str, source: Source) -> Followed:
+        self.links.append((text, source))
+        if isinstance(self.taken, Exception):
+            raise self.taken
+        return self.taken
+
+    def refusal(self, error: LinkError) -> str | None:
+        return self.refusal_address
+
+    def followed(self, request: str) -> Followed | None:
+        if isinstance(self.taken, Exception):
+            raise self.taken
+        return self.taken if request == self.taken.id else None
 
     def heartbeat(self, page: str) -> None:
         self.beats.append(page)

@@ -388,7 +388,8 @@ def test_the_heartbeat_names_a_page(counter: FakeCounter, client: FlaskClient) -
     assert client.post("/heartbeat", json={"page": "idle"}, headers=OURS).status_code == 204
     assert client.post("/heartbeat", json={"page": "../x"}, headers=OURS).status_code == 400
     assert client.post("/heartbeat", json={"page": ["idle"]}, headers=OURS).status_code == 400
-    assert counter.beats == ["idle"]
+    assert client.post("/heartbeat", json={"page": "elsewhere"}, headers=OURS).status_code == 204
+    assert counter.beats == ["idle", "elsewhere"]
 
 
 def test_the_language_is_kept_in_a_cookie(client: FlaskClient) -> None:

@@ -8,13 +8,23 @@ from flask.testing import FlaskClient
 
 from appliance.domain.errors import ConfigTrouble
 from tests.web.conftest import HOST, OURS
-from tests.web.fake import FakeCounter
+from tests.web.fake import LINK, FakeCounter
 from web import WebSettings, create_app
 from web.settings import Theme
 
 COMMAND = {"id": "a", "seq": 1, "action": "confirm"}
+COMMANDS = ("/command", "/heartbeat", "/language", "/link")
 SAME = {"Sec-Fetch-Site": "same-origin"}
-GETS = ("/", "/screen", "/events", "/healthz", "/metrics", "/commands", "/static/kiosk.css")
+GETS = (
+    "/",
+    "/screen",
+    f"/link/{LINK}",
+    "/events",
+    "/healthz",
+    "/metrics",
+    "/commands",
+    "/static/kiosk.css",
+)
 
 
 @pytest.mark.parametrize("path", GETS)
@@ -41,9 +51,9 @@ def test_only_our_own_names_are_served(client: FlaskClient, path: str, host: str
 def test_a_command_from_elsewhere_is_refused(
     counter: FakeCounter, client: FlaskClient, headers: dict[str, str]
 ) -> None:
-    for path in ("/command", "/heartbeat", "/language"):
+    for path in COMMANDS:
         assert client.post(path, json=COMMAND, headers=headers).status_code == 403
-    assert (counter.commands, counter.beats) == ([], [])
+    assert (counter.commands, counter.beats, counter.links) == ([], [], [])
 
 
 @pytest.mark.parametrize("headers", [OURS, SAME, OURS | SAME, {"Origin": f"https://{HOST}"}])
@@ -74,7 +84,7 @@ def test_another_site_cannot_read_or_occupy_us(client: FlaskClient, site: str) -
     assert client.post("/command", json=COMMAND, headers=headers).status_code == 403
 
 
-@pytest.mark.parametrize("path", ["/command", "/heartbeat", "/language"])
+@pytest.mark.parametrize("path", COMMANDS)
 def test_what_changes_something_is_never_a_get(client: FlaskClient, path: str) -> None:
     for method in ("GET", "HEAD", "PUT", "DELETE", "PATCH"):
         response = client.open(path, method=method, json=COMMAND, headers=OURS)

@@ -3,7 +3,7 @@
 "use strict";
 (() => {
   const POLL_MS = 5000, AGAIN_MS = 1000, ANSWER_MS = 2500, COMMAND_MS = 8000, GONE_MS = 3000;
-  const SETTLE_MS = 250, GLUED_MS = 50, DOUBLE_MS = 400, FORGET_MS = 20000, LONGEST_CODE = 128, BLANK_MS = 60000;
+  const SETTLE_MS = 250, GLUED_MS = 50, DOUBLE_MS = 400, FORGET_MS = 20000, LONGEST_CODE = 128, MOST_LEFT = 20, BLANK_MS = 60000;
   const byId = (id) => document.getElementById(id);
   const screen = () => byId("screen");
   const may = (action) => screen().dataset.actions.split(" ").includes(action);
@@ -54,6 +54,16 @@
     announce();
     if (!may("scan")) close();
     setClock();
+    leave();
+  }
+
+  // Who sent a link wants its result at an address: this page goes there by itself, once for each.
+  function leave() {
+    const { leave: address, leaveId } = screen().dataset;
+    const left = JSON.parse(sessionStorage.getItem("left") ?? "[]");
+    if (!address || left.includes(leaveId)) return;
+    sessionStorage.setItem("left", JSON.stringify([...left, leaveId].slice(-MOST_LEFT)));
+    location.assign(address);
   }
 
   // What the scanner or a key has moved to is brought into sight, as it may be below the fold:
@@ -107,8 +117,8 @@
   // --- talking to the program ---------------------------------------------------------------
   const ask = (path, wait, options = {}) =>
     fetch(path, { cache: "no-store", signal: AbortSignal.timeout(wait), ...options });
-  const post = (path, wait, body) =>
-    ask(path, wait, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  const post = (path, wait, body, options = {}) =>
+    ask(path, wait, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), ...options });
 
   const heard = () => { heardAt = performance.now(); failedAt = 0; byId("gone").hidden = true; };
   const failed = () => (failedAt ||= performance.now());
@@ -273,9 +283,15 @@
     if (byId("gone").hidden) post("/heartbeat", ANSWER_MS, { page: screen().dataset.page }).catch(failed);
   }), Number(document.body.dataset.heartbeat) * 1000);
 
+  // The watchdog hears that a page leaves, as none of ours draws until somebody comes back.
+  addEventListener("pagehide", () => {
+    post("/heartbeat", ANSWER_MS, { page: "elsewhere" }, { keepalive: true }).catch(console.warn);
+  });
+
   setClock();
   setTabStops();
   addEventListener("resize", setTabStops);
   announce();
   listen();
+  leave();
 })();
