@@ -28,6 +28,7 @@ from appliance.simulators.relay import HOST, Relay
 from appliance.simulators.scanner import ScannerSimulator
 from appliance.simulators.shop import DemoShop, ShopFaults
 from appliance.simulators.shop import Fault as ShopFault
+from appliance.simulators.shop.links import LinkKeys
 from appliance.simulators.shop.samples import KIOSKS
 from appliance.simulators.shop.store import current
 from appliance.simulators.zvt_faults import AnswerFault, Faults
@@ -129,7 +130,10 @@ class Town:
         self._booked: int | None = None  # when RESULT_LOST was switched on; None: it is off
         self._papers_lock = threading.Lock()  # of what follows
         self._papers: deque[tuple[int, Paper]] = deque(maxlen=MOST_PAPERS)
-        self.shop = DemoShop(str(folder / "shop.sqlite3"), currency=currency, seed=seed)
+        self.link_keys = LinkKeys()
+        self.shop = DemoShop(
+            str(folder / "shop.sqlite3"), currency=currency, seed=seed, link_keys=self.link_keys
+        )
         self.shop.on_change = self.touch
         self.network: Relay | None = None
         receipt_no = self._last_receipt()

@@ -69,6 +69,11 @@ class Demo:
         with urllib.request.urlopen(asked, timeout=WAIT_S) as answer:
             assert answer.status == 200
 
+    def is_leaving(self) -> bool:
+        """Whether the counter's page goes back to the address of a link."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/screen", timeout=WAIT_S) as page:
+            return b"data-leave=" in page.read()
+
     def end(self, number: int, timeout_s: float = WAIT_S) -> tuple[int, str, str]:
         self.process.send_signal(number)
         told, complaints = self.process.communicate(timeout=timeout_s)
@@ -189,6 +194,92 @@ def test_a_sale(demo: Demo, bench: Page) -> None:
     assert len(booked(state, "10001")) == 1
     assert order_in(state, "10001")["says"] == "handed over"
     bench.wait_for_selector("#verdict:has-text('1 charge for order 10001')")
+
+
+@pytest.fixture
+def links(demo: Demo, bench: Page) -> Iterator[None]:
+    """The counter's page goes back to the shop in whatever browser shows it, for some seconds: not
+    in that of the next test, please."""
+    yield
+    until = time.monotonic() + WAIT_S
+    while demo.is_leaving():
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+@pytest.mark.usefixtures("links")
+def test_a_signed_link_of_the_shops_page_sells_and_comes_back(demo: Demo, bench: Page) -> None:
+    bench.click("#tab-staff")
+    shop = bench.frame_locator("#staff")
+    shop.locator('[data-order="ord-10003"] >> text=Links').click()
+    shop.locator("text=Sell it, signed").click()
+
+    bench.wait_for_selector(".terminal.wants")  # nobody has confirmed anything
+    bench.click("#tap")
+    kiosk_shows(bench, "hand_over")
+    bench.frame_locator("#kiosk").locator("#do-confirm").click()
+
+    # The counter's page goes back to the shop by itself, which shows it in its own place here.
+    verdict = shop.locator("[data-verdict]")
+    verdict.wait_for()
+    assert verdict.get_attribute("data-verdict") == "true", verdict.inner_text()
+    bench.click("#tab-kiosk")
+    kiosk_shows(bench, "idle")
+    bench.click("#tab-staff")
+    shop.locator("text=The books say of order 10003: paid").wait_for()
+    assert len(booked(demo.state(), "10003")) == 1
+
+
+@pytest.mark.usefixtures("links")
+def test_a_foreign_link_waits_for_the_seller_and_is_told_in_its_own_words(
+    demo: Demo, bench: Page
+) -> None:
+    bench.click("#tab-staff")
+    shop = bench.frame_locator("#staff")
+    shop.locator('[data-order="ord-10002"] >> text=Links').click()
+    shop.locator("text=Square, iOS").click()
+    kiosk_shows(bench, "order")
+    bench.frame_locator("#kiosk").locator("#do-cancel").click()
+    bench.click("#tab-staff")
+    verdict = shop.locator("[data-verdict]")
+    verdict.wait_for()
+    assert verdict.get_attribute("data-verdict") == "unknown"
+    assert '"error_code":"payment_canceled"' in shop.locator("table").inner_text()
+    shop.locator("text=The books say of order 10002: not paid").wait_for()
+    assert booked(demo.state(), "10002") == []
+
+
+def test_a_link_is_built_taken_apart_and_given_to_the_counter(demo: Demo, bench: Page) -> None:
+    with bench.context.expect_page() as opened:
+        bench.click("text=Links")
+    links = opened.value
+    links.set_default_timeout(WAIT_S * 1000)
+    links.fill('[name="order"]', "10006")
+    links.click("text=Build it")
+    links.wait_for_selector("#seal:has-text('The seal holds')")
+    link = links.input_value("#link")
+    assert link.startswith("kassa-api://payNow?order=10006&")
+    assert links.locator("#answers dt").all_inner_texts() == [
+        "paid", "cancelled", "declined", "refused",
+    ]  # fmt: skip
+    links.wait_for_selector("#symbol:visible")
+    picture = Image.open(io.BytesIO(links.locator("#symbol").screenshot()))
+    assert [found.text for found in zxingcpp.read_barcodes(picture)] == [link]
+    links.fill("#link", link.replace("10006", "10007"))
+    links.wait_for_selector("#seal:has-text('The seal does not hold')")
+    links.click("#send")
+    links.wait_for_selector("#sent:has-text('K-LNK-01')")
+    links.fill("#link", "kassa-api://payNow?order=10006")
+    links.wait_for_selector("#seal:has-text('It has no seal')")
+    links.click("#send")
+    kiosk_shows(bench, "order")
+    bench.frame_locator("#kiosk").locator("#do-cancel").click()
+    links.wait_for_selector("#sent:has-text('cancelled')")
+    links.select_option('[name="format"]', "sumup-ios")
+    links.fill('[name="amount"]', "12,34")
+    links.click("text=Build it")
+    links.wait_for_selector("#error:has-text('amount')")
+    links.close()
 
 
 def test_the_page_needs_no_scrolling_and_fits(bench: Page) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from appliance.counter import config
 from appliance.counter.kinds import names
+from appliance.protocols.links.signing import public
 from appliance.simulators.town import Switch, Town
 from appliance.simulators.zvt_slips import PAN
 from tests.web.bench import free_ports
@@ -103,12 +104,17 @@ class TestFiles:
         folder.make()
         with Town(folder.root, currency=currency) as town:
             write_private(folder.token, town.token + "\n")
+            write_private(folder.link_keys, "\n".join(town.link_keys.lines()))
             write_private(folder.config, toml(demo.configuration(town, folder, 8100, language)))
             found = config.load(folder.config, names=names(), environ={})
             assert found.counter.currency.code == currency
             assert found.counter.language == language
             assert found.web.frame_ancestors[0] == "http://127.0.0.1:8101"
             assert found.shop.token.reveal() == town.token
+            assert found.links.accept == "confirmed"
+            assert found.links.return_to == (town.shop.url,)
+            assert found.links.keys["nordlicht"] == public(town.link_keys.shop)
+            assert found.links.keys[found.links.sign_with] == town.link_keys.counter
             for device in (found.terminal, found.printer, found.scanner):
                 assert Path(device.address.path).is_symlink()
 
@@ -305,7 +311,8 @@ class TestPage:
             ("kind=code128&text=%D0%9A", 400),
             ("kind=code128&text=", 400),
             ("kind=qr&text=%00", 400),
-            ("kind=qr&text=" + "x" * 81, 400),
+            ("kind=code128&text=" + "x" * 81, 400),
+            ("kind=qr&text=" + "x" * 1001, 400),
         ],
     )
     def test_codes(self, client, query, status):

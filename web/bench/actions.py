@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Final
 
 from appliance.domain.order import Order
+from appliance.protocols.scans import LONGEST_CODE
 from appliance.simulators.town import Switch, Town
 from web.bench.kiosk import Kiosk, Power
 from web.bench.stories import POWER, STORIES
 from web.bench.view import code_of, describe
 
-LONGEST_SCAN: Final = 80
 TURN_WAIT_S: Final = 5.0
 NO_CARD: Final = "The terminal wants no card now: charge an order first"
 LOOK_EVERY_S: Final = 0.15
@@ -43,8 +43,8 @@ def do(town: Town, kiosk: Kiosk, action: str, argument: str) -> str:
 
 
 def _scan(town: Town, kiosk: Kiosk, text: str) -> str:
-    if not 1 <= len(text) <= LONGEST_SCAN or not text.isprintable():
-        raise Refused(f"A code has 1 to {LONGEST_SCAN} printable characters")
+    if not 1 <= len(text) <= LONGEST_CODE or not text.isprintable():
+        raise Refused(f"A code has 1 to {LONGEST_CODE} printable characters")
     if town.switches()[Switch.SCANNER_CABLE]:
         raise Refused("Nobody took the scan: the scanner's cable is out")
     if kiosk.power in (Power.OFF, Power.DIED):

@@ -19,7 +19,7 @@ from appliance.simulators import paper_drawing
 from appliance.simulators.town import Town
 from appliance.simulators.zvt_slips import PAN
 from web import code128
-from web.bench import actions
+from web.bench import actions, link_pages
 from web.bench.kiosk import Kiosk
 from web.bench.stories import FAULTS, STORIES
 from web.bench.view import cards, view
@@ -34,6 +34,8 @@ SLICE_S: Final = 1.0
 CALM_S: Final = 0.05
 """Between two states on one stream: many small changes become one."""
 LONGEST_CODE: Final = 80
+LONGEST_QR: Final = 1000
+"""Letters of any alphabet: version 40-M holds 2331 bytes (ISO/IEC 18004, table 7)."""
 QUIET_MODULES: Final = 10
 MODULE_PX: Final = 2
 """A bar this wide is read off a screen from a hand's width."""
@@ -72,6 +74,7 @@ def create_bench(bench: Bench) -> Flask:
 
     @app.before_request
     def check() -> None:
+        link_pages.allow_links()
         reason, status = refusal(request, guarded)
         if not reason and request.method == "POST":
             is_ours = request.is_json and request.headers.get("X-Kassa") == "bench"
@@ -126,6 +129,8 @@ def create_bench(bench: Bench) -> Flask:
             return jsonify(error=str(refused)), 409
         return jsonify(scanned=scanned), 200
 
+    link_pages.install(app, bench)
+
     @app.get("/paper/<int:number>.svg")
     def paper(number: int) -> Response:
         found = dict(bench.town.papers()).get(number)
@@ -136,7 +141,8 @@ def create_bench(bench: Bench) -> Flask:
     @app.get("/code.svg")
     def code() -> Response:
         text, kind = request.args.get("text", ""), request.args.get("kind", "code128")
-        if not 1 <= len(text) <= LONGEST_CODE or not text.isprintable():
+        longest = LONGEST_QR if kind == "qr" else LONGEST_CODE
+        if not 1 <= len(text) <= longest or not text.isprintable():
             abort(400)
         return Response(_symbol(text, kind), mimetype="image/svg+xml")
 

@@ -88,6 +88,7 @@ def run(*, port: int, currency: str, language: str, data: Path | None) -> int:
         stack.callback(town.stop)
         town.start()
         write_private(folder.token, town.token + "\n")
+        write_private(folder.link_keys, "\n".join(town.link_keys.lines()) + "\n")
         write_private(folder.config, toml(configuration(town, folder, chosen, language)))
         kiosk = Kiosk(folder.config, folder.kiosk, folder.logs, chosen, town.touch)
         stop.at_once = lambda: _end_at_once(kiosk, None if data else folder.root)
@@ -148,6 +149,12 @@ def configuration(
             "print_merchant_slip": False,
         },
         "scanner": {"kind": "serial", "address": town.scanner.address, "baud": 115200},
+        "links": {
+            "accept": "confirmed",
+            "return_to": [town.shop.url],
+            "keys_file": str(folder.link_keys),
+            "sign_with": town.link_keys.counter.id,
+        },
     }
 
 

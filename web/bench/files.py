@@ -33,6 +33,10 @@ class Folder:
         return self.root / "shop-token"
 
     @property
+    def link_keys(self) -> Path:
+        return self.root / "link-keys"
+
+    @property
     def logs(self) -> Path:
         return self.root / "kiosk.log"
 

@@ -165,9 +165,24 @@ class Kiosk:
 
     def health(self) -> dict[str, Any]:
         """What it says of itself; {} where it says nothing."""
+        return self._ask("GET", "/healthz")
+
+    def link(self, text: str) -> dict[str, Any]:
+        """Give it a link, as the program does that a browser starts for one. How the request is, as
+        docs/kiosk-http.yaml has it; {} where it says nothing."""
+        return self._ask("POST", "/link", json.dumps({"link": text}))
+
+    def followed(self, name: str) -> dict[str, Any]:
+        """How the request with this id is; {} where it says nothing."""
+        return self._ask("GET", f"/link/{name}")
+
+    def _ask(self, method: str, path: str, body: str | None = None) -> dict[str, Any]:
+        headers = {"X-Kassa": "bench", "Origin": f"http://127.0.0.1:{self._port}"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=ANSWER_WAIT_S)
         try:
-            connection.request("GET", "/healthz")
+            connection.request(method, path, body, headers)
             told = json.loads(connection.getresponse().read(LARGEST_ANSWER))
         except (OSError, http.client.HTTPException, ValueError):
             return {}  # off, or on its way up or down

@@ -18,6 +18,7 @@ from appliance.protocols.shopapi import order_from_json
 from appliance.simulators.shop import samples
 from appliance.simulators.shop.api import api_app
 from appliance.simulators.shop.faults import FaultSwitch, Faulty, ShopFaults
+from appliance.simulators.shop.links import LinkKeys, ShopLinks
 from appliance.simulators.shop.staff import staff
 from appliance.simulators.shop.store import ShopStore, current
 
@@ -33,7 +34,7 @@ class DemoShop:
 
     path: its database, a file or ":memory:". currency: ISO 4217, of its samples. seed: of names
     and cells. port: 0 takes a free one, which is kept over stop() and start(). clock, now: see
-    ShopStore.
+    ShopStore. link_keys: of its links and the counter's results; None for new ones.
     """
 
     def __init__(
@@ -46,7 +47,9 @@ class DemoShop:
         port: int = 0,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] | None = None,
+        link_keys: LinkKeys | None = None,
     ) -> None:
+        self.links = ShopLinks(link_keys or LinkKeys())
         self.store = ShopStore(
             path, currency, seed, clock, **({"now": now} if now is not None else {})
         )
@@ -195,7 +198,7 @@ class DemoShop:
     def _app(self) -> Any:
         app = api_app(self.store, self._stop)
         app.config["MAX_CONTENT_LENGTH"] = LARGEST_REQUEST
-        app.register_blueprint(staff(self.store, self.state))
+        app.register_blueprint(staff(self.store, self.state, self.links))
         return Faulty(app, self._switch, self._stop)
 
 

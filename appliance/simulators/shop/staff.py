@@ -13,7 +13,9 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from appliance.domain.money import Money
 from appliance.domain.order import OrderStatus
+from appliance.protocols.shopapi import order_from_json
 from appliance.simulators.shop import samples
+from appliance.simulators.shop.links import ShopLinks
 from appliance.simulators.shop.store import ShopStore
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
@@ -34,7 +36,7 @@ _CHANGES: Final[dict[str, OrderStatus]] = {
 }
 
 
-def staff(store: ShopStore, state: Callable[[], dict[str, Any]]) -> Blueprint:
+def staff(store: ShopStore, state: Callable[[], dict[str, Any]], links: ShopLinks) -> Blueprint:
     blueprint = Blueprint(
         "staff", __name__, url_prefix="/staff", template_folder="templates", static_folder="static"
     )
@@ -101,6 +103,30 @@ def staff(store: ShopStore, state: Callable[[], dict[str, Any]]) -> Blueprint:
     def _samples() -> BaseResponse:
         store.add_samples()
         return _back()
+
+    @blueprint.get("/links/<path:number>")
+    def _links(number: str) -> str:
+        """The links for an order, as a shop's page would have them."""
+        found = store.by_code(number)
+        if found is None:
+            abort(404)
+        order = order_from_json(found)
+        back = url_for("staff._returned", _external=True)
+        return render_template(
+            "shop_links.html",
+            shop=samples.SHOP_NAME,
+            order=order,
+            due=_money(order.due.amount, order.due.currency.code),
+            links=links.offered(order, back),
+        )
+
+    @blueprint.get("/returned")
+    def _returned() -> str:
+        """Where the browser comes back to."""
+        said = links.returned(request.query_string.decode("ascii", "replace"))
+        found = store.by_code(said.order) if said.order else None
+        order = None if found is None else order_from_json(found)
+        return render_template("shop_returned.html", shop=samples.SHOP_NAME, said=said, order=order)
 
     return blueprint
 

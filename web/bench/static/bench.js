@@ -108,6 +108,49 @@ function scanFrom(input) {
 $("scan-form").addEventListener("submit", (event) => { event.preventDefault(); scanFrom($("scan-text")); });
 $("sheet-text").addEventListener("keydown", (event) => { if (event.key === "Enter") { event.preventDefault(); scanFrom($("sheet-text")); } });
 
+// --- what the shop's pages in the frames ask for ------------------------------------------------
+
+const SHOP = new URL(page.staff).origin, FOLLOW_MS = 500;
+window.addEventListener("message", (event) => {
+  if (event.origin !== SHOP) return;
+  const { kassaScan, kassaLink, kassaReturned } = event.data ?? {};
+  if (kassaScan) act("scan", kassaScan);
+  else if (kassaLink) follow(kassaLink);
+  else if (kassaReturned && event.source === $("kiosk").contentWindow) {
+    // The counter's page has gone back to the shop, as it does on a real kiosk: here the shop has a
+    // page of its own.
+    $("staff").src = SHOP + kassaReturned;
+    $("kiosk").src = page.kiosk;
+    show($("tab-staff"));
+  }
+});
+
+async function askCounter(path, body) {
+  const asked = body && {
+    method: "POST",
+    headers: { "Content-Type": "application/json", "X-Kassa": "bench" },
+    body: JSON.stringify(body),
+  };
+  const answer = await fetch(path, asked);
+  return answer.json();
+}
+
+async function follow(link) {  // until it has ended; then the shop's page is where it wanted to be
+  show($("tab-kiosk"));
+  try {
+    let told = await askCounter("/links/send", { link });
+    while (told.state === "waiting" || told.state === "open") {
+      await new Promise((done) => setTimeout(done, FOLLOW_MS));
+      told = await askCounter("/links/sent/" + told.id);
+    }
+    if (told.error || !told.outcome) return say(told.error || told.text || "The counter cannot say now");
+    say("The link has ended: " + [told.outcome, told.reason, told.text].filter(Boolean).join(", "));
+    if (told.address && new URL(told.address).origin === SHOP) $("staff").src = told.address;
+  } catch (error) {
+    say("The demo does not answer: " + error.message);
+  }
+}
+
 // --- the counter's screen, at its own size, scaled to what room there is ---------------------
 
 function fit() {
