@@ -30,8 +30,9 @@ class _NoInput(Exception):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line. Returns the exit status: 0 well, 2 a wrong option, 65 a flawed journal,
-    66 the journal or subject is not there, 69 something else is not, 78 the configuration."""
+    """The command line. Returns the exit status: 0 well, 2 a wrong option, 65 a flawed journal or
+    a refused link, 66 the journal or subject is not there, 69 something else is not, 78 the
+    configuration."""
     parsed = _parser().parse_args(arguments)
     try:
         return int(parsed.run(parsed))
@@ -97,6 +98,13 @@ def _parser() -> argparse.ArgumentParser:
         " (default: a new one, removed at the end)",
     )
     demo.set_defaults(run=_demo)
+
+    link = commands.add_parser("link", help="hand a link, such as kassa-api://…, to this counter")
+    link.add_argument("link", metavar="URI")
+    link.add_argument(
+        "--port", type=_number(LAST_PORT + 1), default=8100, help="the counter's (default: 8100)"
+    )
+    link.set_defaults(run=_link)
 
     journal = commands.add_parser("journal", help="read the journal").add_subparsers(
         required=True, metavar="WHAT"
@@ -223,6 +231,12 @@ def _demo(parsed: argparse.Namespace) -> int:
     return run(
         port=parsed.port, currency=parsed.currency, language=parsed.language, data=parsed.data
     )
+
+
+def _link(parsed: argparse.Namespace) -> int:
+    from appliance.follow import follow
+
+    return follow(parsed.link, parsed.port)
 
 
 def _journal_show(parsed: argparse.Namespace) -> int:

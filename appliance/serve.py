@@ -202,6 +202,7 @@ def web_settings(config: Config) -> WebSettings:
         display=Display(
             display.rotation, display.keyboard, display.blank_from, display.blank_until
         ),
+        pages=config.links.pages,
     )
 
 

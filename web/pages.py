@@ -96,7 +96,11 @@ def install(app: Flask, counter: Counter, settings: WebSettings, renderer: Rende
 
     @app.get("/display")
     def display() -> Response:
-        shown = {"rotation": settings.display.rotation, "keyboard": settings.display.keyboard}
+        shown = {
+            "rotation": settings.display.rotation,
+            "keyboard": settings.display.keyboard,
+            "pages": bool(settings.pages),
+        }
         return Response(json.dumps(shown), mimetype="application/json")
 
     @app.get("/metrics")

@@ -95,6 +95,7 @@ class Renderer:
             "languages": self._settings.languages,
             "tone": view.tone(screen),
             "clock": view.clock(self._now(), screen.at),
+            "shop_page": next(iter(self._settings.pages), ""),
         }
 
     @staticmethod

@@ -33,7 +33,8 @@ class Display:
 class WebSettings:
     """hosts: the values of the Host header that are served, port included, as in
     "127.0.0.1:8100". frame_ancestors: origins that may show the kiosk in a frame; none by
-    default. heartbeat_s: how often a browser tells that it draws, 1 to 600.
+    default. heartbeat_s: how often a browser tells that it draws, 1 to 600. pages: origins that the
+    browser may show; the idle page leads to the first.
 
     Raises ConfigTrouble for what cannot be.
     """
@@ -45,6 +46,7 @@ class WebSettings:
     theme: Theme = Theme.AUTO
     heartbeat_s: int = 10
     display: Display = Display()
+    pages: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         mistakes = [

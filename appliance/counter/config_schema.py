@@ -171,7 +171,8 @@ class Journal:
 class Links:
     """accept: which links are taken. start: whether a signed one charges by itself. return_to:
     origins, or schemes with their colon, that results may go to. sign_with: the id of the key that
-    signs results, "" for none. keys: those that stand here and in the file or credential."""
+    signs results, "" for none. keys: those that stand here and in the file or credential. pages:
+    the shop's own, which the kiosk's browser may show."""
 
     accept: Annotated[
         str, rules.choice("none", "signed", "confirmed", what="a policy for links")
@@ -182,6 +183,7 @@ class Links:
     keys_credential: Annotated[str | None, _NAMED] = None
     keys: Annotated[Mapping[str, signing.Key], rules.keys()] = field(default_factory=dict)
     sign_with: Annotated[str, rules.text(64, may_be_empty=True)] = ""
+    pages: Annotated[tuple[str, ...], rules.texts(8, rules.origin())] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+import queue
 import socket
 import subprocess
 import sys
@@ -273,3 +275,106 @@ def test_it_needs_the_standard_library_alone() -> None:
     subprocess.run([sys.executable, "-IS", "-m", "py_compile", SCRIPT], check=True)
     loaded = f"import runpy; runpy.run_path({str(SCRIPT)!r}, run_name='other')"
     subprocess.run([sys.executable, "-IS", "-c", loaded], check=True)
+
+
+# --- the shop's pages -------------------------------------------------------------------------
+
+
+def test_a_page_of_the_shops_has_longer_and_not_for_ever() -> None:
+    drawing = session.Drawing(0.0, session.ELSEWHERE_S)
+    told = {"browser_page": "elsewhere"}
+    assert not drawing.is_late({"browser_age_s": 0.0, **told}, 60.0)
+    assert not drawing.is_late({"browser_age_s": 890.0, **told}, 950.0)
+    assert drawing.is_late({"browser_age_s": 901.0, **told}, 961.0)
+    back = session.Drawing(0.0, session.ELSEWHERE_S)
+    back.is_late({"browser_age_s": 0.0, **told}, 60.0)
+    assert not back.is_late({"browser_age_s": 0.0, "browser_page": "idle"}, 90.0)
+    assert back.is_late({"browser_age_s": 31.0, "browser_page": "idle"}, 121.0)
+
+
+def test_without_such_pages_a_browser_that_is_elsewhere_has_no_longer() -> None:
+    told = {"browser_age_s": 31.0, "browser_page": "elsewhere"}
+    assert lateness((60.0, {"browser_age_s": 0.0}), (91.0, told))[-1]
+
+
+class Debugged:
+    """A browser's end of the pipe: answers in pieces, with events between."""
+
+    def __init__(self) -> None:
+        self._theirs_in, ours_out = os.pipe()
+        ours_in, self._theirs_out = os.pipe()
+        self.tabs = session.Tabs(ours_in, ours_out)
+        self.open = ["old-1", "old-2"]
+        self.mute = False
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while content := os.read(self._theirs_in, 65_536):
+            for text in content.split(b"\0")[:-1]:
+                asked = json.loads(text)
+                answer = {"id": asked["id"], "result": self._answer(asked)}
+                event = {"method": "Target.targetCreated", "params": {}}
+                for part in (event, answer):
+                    data = json.dumps(part).encode() + b"\0"
+                    for at in range(0, len(data), 7):
+                        os.write(self._theirs_out, b"" if self.mute else data[at : at + 7])
+
+    def _answer(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if asked["method"] == "Target.closeTarget":
+            self.open.remove(asked["params"]["targetId"])
+            return {"success": True}
+        infos = [{"targetId": page, "type": "page"} for page in self.open]
+        return {"targetInfos": [*infos, {"targetId": "w", "type": "service_worker"}]}
+
+
+def test_a_new_window_takes_the_place_of_those_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    browser, ran = Debugged(), []
+
+    def run(command: list[str], **_: object) -> None:
+        ran.append(command)
+        browser.open.append("new")
+
+    monkeypatch.setattr(session.subprocess, "run", run)
+    session.show("http://127.0.0.1:8100/", browser.tabs, ["chromium", "--app=x"], {})
+    assert browser.open == ["new"]
+    assert ran == [["chromium", "--app=x"]]
+
+
+def test_nothing_is_closed_before_there_is_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = Debugged()
+    monkeypatch.setattr(session.subprocess, "run", lambda *_, **__: None)
+    monkeypatch.setattr(session, "TABS_S", 0.3)
+    with pytest.raises(TimeoutError):
+        session.show("http://127.0.0.1:8100/", browser.tabs, [], {})
+    assert browser.open == ["old-1", "old-2"]
+
+
+def test_a_browser_that_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = Debugged()
+    browser.mute = True
+    monkeypatch.setattr(session, "TABS_S", 0.2)
+    with pytest.raises(TimeoutError):
+        browser.tabs.pages()
+
+
+def test_only_addresses_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever comes over the socket becomes one word of a command line, never an option."""
+    shown: queue.Queue[str] = queue.Queue()
+    commands: list[list[str]] = []
+
+    def show(address: str, _tabs: object, command: list[str], _env: object) -> None:
+        commands.append(command)
+        shown.put(address)
+
+    monkeypatch.setattr(session, "show", show)
+    channel = session.listen(tmp_path / session.SOCKET)
+    threading.Thread(
+        target=session.serve, args=(channel, None, ["chromium"], {}), daemon=True
+    ).start()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as speaker:
+        for text in (b"", b"--no-sandbox", b"file:///etc/passwd", b"https://a b", b"\xff",
+                     b"https://shop.example/?x=1\n", b"https://shop.example/?x=1"):  # fmt: skip
+            speaker.sendto(text, str(tmp_path / session.SOCKET))
+    assert shown.get(timeout=10) == "https://shop.example/?x=1"
+    assert commands == [["chromium", "--app=https://shop.example/?x=1"]]

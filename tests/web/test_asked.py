@@ -13,9 +13,10 @@ from appliance.counter.links import Source
 from appliance.counter.screen import Leave
 from appliance.domain.errors import Code, JournalTrouble
 from appliance.protocols.links.messages import LONGEST_LINK, LinkError, Outcome, Reason, Result
-from tests.web.conftest import OURS
+from tests.web.conftest import HOST, OURS
 from tests.web.fake import LINK, FakeCounter
 from tests.web.samples import SAMPLES
+from web import WebSettings, create_app
 
 URI = "kassa-api://payNow?order=1042"
 NOTHING = {"outcome": "", "reason": "", "code": "", "text": "", "address": ""}
@@ -99,3 +100,14 @@ def test_the_screen_tells_its_page_where_to_go(counter: FakeCounter, client: Fla
     shown = client.get("/screen").text
     assert f'data-leave-id="{LINK}"' in shown
     assert 'data-leave="https://shop.example/?a=1&amp;b=&#34;&gt;&lt;script&gt;"' in shown
+
+
+def test_the_idle_page_leads_to_the_shops_pages_where_there_are_any(counter: FakeCounter) -> None:
+    without = create_app(counter, WebSettings(hosts=(HOST,))).test_client()
+    assert "go-shop" not in without.get("/").text
+    settings = WebSettings(hosts=(HOST,), pages=("https://shop.example",))
+    client = create_app(counter, settings).test_client()
+    assert 'id="go-shop" href="https://shop.example/"' in client.get("/screen").text
+    assert client.get("/display").json == {"rotation": 0, "keyboard": "us", "pages": True}
+    counter.show(SAMPLES["order"])
+    assert "go-shop" not in client.get("/screen").text

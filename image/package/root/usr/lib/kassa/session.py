@@ -18,12 +18,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import select
 import shutil
 import signal
 import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException
@@ -42,9 +45,20 @@ late, and a browser that is killed for it only makes more work."""
 FIRST_PAGE_S: Final = 240.0
 """How long the browser may take to its first heartbeat. Generous: a start that is merely slow, such
 as from a cold card, and cut short each time, would never get to its end."""
+ELSEWHERE_S: Final = 900.0
+"""How long the browser may show one of the shop's pages, which do not beat. Then it starts anew
+with the counter's: a page that has crashed is no use, and a seller who comes back finds the
+counter."""
 LARGEST_ANSWER: Final = 64 * 1024
+SOCKET: Final = "kassa-show"
+"""In our runtime folder: where `kassa link` says which page to show."""
+LONGEST_ADDRESS: Final = 16 * 1024
+LARGEST_MESSAGE: Final = 1024 * 1024
+TABS_S: Final = 5.0
 MOST_LINES: Final = 1000
 STOP_S: Final = 5.0
+
+ADDRESS: Final = re.compile(r"https?://[!-~]+")
 
 DRM: Final = Path("/sys/class/drm")
 PROC: Final = Path("/proc")
@@ -215,9 +229,11 @@ def pages(proc: Path = PROC) -> int:
 
 
 class Drawing:
-    """Whether pages draw, by what /healthz says. now_s: a monotonic time, the browser's start."""
+    """Whether pages draw, by what /healthz says. now_s: a monotonic time, the browser's start.
+    elsewhere_s: how long it may show a page that is not the counter's."""
 
-    def __init__(self, now_s: float) -> None:
+    def __init__(self, now_s: float, elsewhere_s: float = FRESH_S) -> None:
+        self._elsewhere_s = elsewhere_s
         self._started_s = now_s
         self._at_s = now_s
         self._allowed_s = FIRST_PAGE_S
@@ -233,7 +249,9 @@ class Drawing:
         if isinstance(age_s, int | float) and 0 <= age_s <= now_s - self._started_s:
             self._at_s = max(self._at_s, now_s - age_s)
             if health is not None:
-                self._allowed_s, self.has_drawn = FRESH_S, True
+                self.has_drawn = True
+                is_elsewhere = health.get("browser_page") == "elsewhere"
+                self._allowed_s = self._elsewhere_s if is_elsewhere else FRESH_S
         return now_s - self._at_s > self._allowed_s
 
 
@@ -243,9 +261,10 @@ def watch(
     feed: Callable[[str], None],
     pages: Callable[[], int] = pages,
     now: Callable[[], float] = time.monotonic,
+    elsewhere_s: float = FRESH_S,
 ) -> int:
     """Until the browser ends, which it is made to when it does not draw; its exit status."""
-    drawing = Drawing(now())
+    drawing = Drawing(now(), elsewhere_s)
     feed("READY=1")
     while True:
         is_late = drawing.is_late(health(), now())
@@ -260,17 +279,123 @@ def watch(
             continue
 
 
+# --- the shop's pages ------------------------------------------------------------------------
+# Only where [links] pages names some. A link that such a page starts ends in `kassa link`, which
+# asks us for the counter's page. A second start of Chromium opens it in the first one's process, as
+# a window like the first; what was there before is closed, or a day would end with a hundred.
+
+
+class Tabs:
+    """The browser's windows, by Chromium's debugging pipe, which nobody but its parent has: our end
+    is read and written here, and policy keeps it from looking into any page
+    (DeveloperToolsAvailability). Messages are JSON, each ended by a zero byte. Raises OSError,
+    ValueError or TimeoutError for a browser that does not answer so."""
+
+    def __init__(self, read: int, write: int) -> None:
+        self._read, self._write = read, write
+        self._rest = b""
+        self._number = 0
+
+    def pages(self) -> list[str]:
+        """The ids of what is open."""
+        found = self._ask("Target.getTargets")["targetInfos"]
+        return [str(each["targetId"]) for each in found if each["type"] == "page"]
+
+    def close(self, page: str) -> None:
+        self._ask("Target.closeTarget", targetId=page)
+
+    def _ask(self, method: str, **parameters: str) -> dict[str, Any]:
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": parameters}
+        os.write(self._write, json.dumps(message).encode() + b"\0")
+        end = time.monotonic() + TABS_S
+        while True:
+            message = self._next(end)
+            if message.get("id") == self._number:
+                result = message.get("result")
+                if not isinstance(result, dict):
+                    raise ValueError(f"{method}: {str(message.get('error'))[:200]}")
+                return result
+
+    def _next(self, end: float) -> dict[str, Any]:
+        while b"\0" not in self._rest:
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([self._read], [], [], left)[0]:
+                raise TimeoutError("the browser does not answer")
+            more = os.read(self._read, 65_536)
+            if not more or len(self._rest) > LARGEST_MESSAGE:
+                raise ValueError("the browser's answer has no end")
+            self._rest += more
+        first, _, self._rest = self._rest.partition(b"\0")
+        found = json.loads(first)
+        return found if isinstance(found, dict) else {}
+
+
+def start_with_tabs(words: list[str], env: dict[str, str]) -> tuple[subprocess.Popen[bytes], Tabs]:
+    """The browser, with its end of the pipe as files 3 and 4, where it looks for them."""
+    theirs_in, ours_out = os.pipe()
+    ours_in, theirs_out = os.pipe()
+    move = f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}'
+    command = ["/bin/sh", "-c", move, "sh", words[0], "--remote-debugging-pipe", *words[1:]]
+    browser = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, env=env, pass_fds=(theirs_in, theirs_out)
+    )
+    os.close(theirs_in)
+    os.close(theirs_out)
+    return browser, Tabs(ours_in, ours_out)
+
+
+def listen(path: Path) -> socket.socket:
+    path.unlink(missing_ok=True)
+    channel = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    channel.bind(str(path))
+    return channel
+
+
+def serve(channel: socket.socket, tabs: Tabs, words: list[str], env: dict[str, str]) -> None:
+    """Show each address that is asked for, one after the other. Runs until the process ends."""
+    while True:
+        address = channel.recv(LONGEST_ADDRESS).decode("ascii", "replace")
+        if ADDRESS.fullmatch(address) is None:
+            say("asked for a page that is none")
+            continue
+        try:
+            show(address, tabs, [*words, f"--app={address}"], env)
+        except (OSError, ValueError, KeyError, TimeoutError, subprocess.SubprocessError) as error:
+            say(f"a page could not be shown: {type(error).__name__}: {str(error)[:200]}")
+
+
+def show(address: str, tabs: Tabs, command: list[str], env: dict[str, str]) -> None:
+    """Open a window with this address, and close those that were there when it is."""
+    before = tabs.pages()
+    subprocess.run(command, stdin=subprocess.DEVNULL, env=env, timeout=TABS_S, check=False)
+    end = time.monotonic() + TABS_S
+    while not set(tabs.pages()) - set(before):
+        if time.monotonic() > end:
+            raise TimeoutError("no new window")
+        time.sleep(0.1)
+    for page in before:
+        tabs.close(page)
+
+
 def browse() -> int:
     """Start the browser, and watch it until it ends."""
     runtime = Path(os.environ["XDG_RUNTIME_DIR"])
     profile = runtime / "profile"
     shutil.rmtree(profile, ignore_errors=True)  # what it was in the middle of is of no use to us
-    degrees = (ask("/display") or {}).get("rotation", 0)
+    display = ask("/display") or {}
+    degrees, has_pages = display.get("rotation", 0), display.get("pages") is True
     gpu = () if has_gpu() else ("--disable-gpu",)
     words = [CHROMIUM, *FLAGS, *gpu, f"--user-data-dir={profile}", f"--app=http://{HOST}:{PORT}/"]
     # The compositor's folder of settings is read-only, and Chromium wants to write to its own.
     mine = os.environ | {"XDG_CONFIG_HOME": str(profile), "XDG_CACHE_HOME": str(profile)}
-    browser = subprocess.Popen(words, stdin=subprocess.DEVNULL, env=mine)
+    if has_pages:
+        mine["XDG_CONFIG_DIRS"] = f"{os.environ['XDG_CONFIG_HOME']}:/etc/xdg"  # mimeapps.list
+        browser, tabs = start_with_tabs(words, mine)
+        channel = listen(runtime / SOCKET)
+        threading.Thread(target=serve, args=(channel, tabs, words[:-1], mine), daemon=True).start()
+    else:
+        browser = subprocess.Popen(words, stdin=subprocess.DEVNULL, env=mine)
 
     def stop(*_: object) -> None:
         browser.terminate()
@@ -282,7 +407,7 @@ def browse() -> int:
             turn(degrees)
         return ask("/healthz")
 
-    status = watch(browser, look, notify)
+    status = watch(browser, look, notify, elsewhere_s=ELSEWHERE_S if has_pages else FRESH_S)
     say(f"the browser ended with {status}")
     return 1
 
