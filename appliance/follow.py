@@ -37,14 +37,15 @@ def follow(link: str, port: int) -> int:
         status, told = _post(page, port, link)
     except (OSError, HTTPException, ValueError) as error:
         return _say(f"the counter does not answer: {error}", EX_UNAVAILABLE)
+    address = str(told.get("address", ""))
+    is_page = address.startswith(("https://", "http://"))  # or else some application's
     if status == 200:
-        _show(f"{page}/")
+        # The same link again, as its result was lost on the way: that is all that is wanted now.
+        _show(address if is_page else f"{page}/")
         return 0
     if status == 422:
-        # The caller's own page says why, where it may; it is http or https, or an application's.
-        address = str(told.get("address", ""))
-        if address.startswith(("https://", "http://")):
-            _show(address)
+        if is_page:
+            _show(address)  # the caller's own page says why
         return _say(f"{told.get('code')}: refused: {told.get('text')}", EX_REFUSED)
     return _say(f"nobody can say whether it was taken ({status}); try again", EX_UNAVAILABLE)
 

@@ -81,6 +81,12 @@ def test_a_link_that_is_taken_brings_the_counters_page(counter: Counter, opened:
     assert opened.read_text() == f"{page}/\n"
 
 
+def test_the_result_of_a_link_that_has_one_is_shown_at_once(counter: Counter, opened: Path) -> None:
+    counter.answer = (200, b'{"state": "ended", "address": "https://shop.example/?status=paid"}')
+    assert link(counter) == 0
+    assert opened.read_text() == "https://shop.example/?status=paid\n"
+
+
 @pytest.mark.parametrize(
     ("address", "is_opened"),
     [
