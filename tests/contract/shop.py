@@ -35,9 +35,6 @@ class Bench(Protocol):
         """Another total, another version."""
 
     def pay_online(self, order_id: str) -> None: ...
-    def open_at(self, order_id: str, counter: str) -> None:
-        """The shop's office wants the order to be opened there now."""
-
     def lose_answer(self, call: str) -> None:
         """The shop commits the next "claim" or "facts", and its answer is lost."""
 
@@ -80,27 +77,6 @@ class ShopContract:
         assert snapshot is not None
         assert snapshot.etag != etag
         assert order.id not in {other.id for other in snapshot.orders}
-
-    def test_an_order_is_wanted_at_a_counter(self, bench: Bench) -> None:
-        before, order = _snapshot(bench.first), _payable(bench.first)[0]
-        assert before.requests == ()
-        found: list[Snapshot | None] = []
-        poll = threading.Thread(target=lambda: found.append(bench.first.snapshot(before.etag, 25)))
-        poll.start()
-        bench.await_poll()
-        bench.open_at(order.id, "Counter 2")
-        poll.join(20)
-        assert not poll.is_alive()
-        (snapshot,) = found
-        assert snapshot is not None
-        assert snapshot.orders == before.orders
-        (request,) = snapshot.requests
-        assert (request.order, request.counter) == (order.number, "Counter 2")
-        assert 1 <= len(request.id) <= 64
-        assert 0 < request.expires_at - time.time() <= 24 * 3600
-        # Both kiosks see it, each as often as it asks; and it is no news any more.
-        assert _snapshot(bench.second).requests == (request,)
-        assert bench.first.snapshot(snapshot.etag, 0) is None
 
     def test_an_order_is_found_by_each_code_and_by_number(self, bench: Bench) -> None:
         order = _payable(bench.first)[0]
@@ -343,6 +319,37 @@ class ShopContract:
         bench.first.close()
         waiting.join(10)  # far below the 25 s that the shop would take
         assert ended == [Code.SHOP_UNREACHABLE]
+
+
+class AskingBench(Bench, Protocol):
+    """Of a shop whose office can ask for an order to be opened at a counter."""
+
+    def open_at(self, order_id: str, counter: str) -> None: ...
+
+
+class RequestContract:
+    """Beside ShopContract, for a shop that can ask. The fixture `bench` gives an AskingBench."""
+
+    def test_an_order_is_wanted_at_a_counter(self, bench: AskingBench) -> None:
+        before, order = _snapshot(bench.first), _payable(bench.first)[0]
+        assert before.requests == ()
+        found: list[Snapshot | None] = []
+        poll = threading.Thread(target=lambda: found.append(bench.first.snapshot(before.etag, 25)))
+        poll.start()
+        bench.await_poll()
+        bench.open_at(order.id, "Counter 2")
+        poll.join(20)
+        assert not poll.is_alive()
+        (snapshot,) = found
+        assert snapshot is not None
+        assert snapshot.orders == before.orders
+        (request,) = snapshot.requests
+        assert (request.order, request.counter) == (order.number, "Counter 2")
+        assert 1 <= len(request.id) <= 64
+        assert 0 < request.expires_at - time.time() <= 24 * 3600
+        # Both kiosks see it, each as often as it asks; and it is no news any more.
+        assert _snapshot(bench.second).requests == (request,)
+        assert bench.first.snapshot(snapshot.etag, 0) is None
 
 
 def _snapshot(shop: Shop) -> Snapshot:

@@ -15,7 +15,7 @@ from appliance.domain.order import OrderStatus
 from appliance.drivers.kassa_shop import KassaShop, ShopOptions
 from appliance.ports import Shop
 from appliance.simulators.shop import DemoShop, Fault, ShopFaults
-from tests.contract.shop import AT, ShopContract
+from tests.contract.shop import AT, RequestContract, ShopContract
 from tests.contract.shop_schema import document, schema
 
 
@@ -73,7 +73,7 @@ def bench() -> Iterator[KassaBench]:
         bench.second.close()
 
 
-class TestKassaShop(ShopContract):
+class TestKassaShop(ShopContract, RequestContract):
     pass
 
 
