@@ -3,16 +3,20 @@
     kassa-api://payNow?order=…      the whole of it (Act.SELL)
     pay-api://payNow?order=…        the terminal only (Act.PAY)
     print-api://payNow?order=…      the printer only (Act.PRINT)
-    web+kassa://payNow?order=…&act=sell|pay|print
+    pay-api://paymentStatus?order=…&payment=…  what became of that payment (Act.STATUS)
+    web+kassa://payNow?order=…&act=sell|pay|print|status
     kassa-api://paymentResult?…     a result, also as web+kassa
 
 A page can make itself the handler of web+kassa only, as browsers let it register names that begin
-with "web+" alone (HTML standard, "Custom scheme handlers"); so that one scheme has all three acts.
+with "web+" alone (HTML standard, "Custom scheme handlers"); so that one scheme has all acts.
 
 Request: order; callback (an address, "{response}" in it is where the result goes; in one pair of
 brackets, if the caller likes); amount (minor units, digits only) and currency (ISO 4217), both or
 none; claim and payment (ids that a cash desk before us has at the shop); the seal of signing.py.
 Nothing else: an unknown parameter is refused.
+
+A status is asked for with the payment's id, and answered with the first result of that payment as
+soon as there is one; of a payment that nobody has asked for with "refused" and "never_asked".
 
 Result: status (Outcome), order, amount, currency, code (K-…), reason (Reason), text, payment,
 scheme, pan (masked), terminal, receipt, trace, ref (the request's nonce, or its order where it had
@@ -64,11 +68,13 @@ ACTS: Final[Mapping[str, Act]] = {
     "pay-api": Act.PAY,
     "print-api": Act.PRINT,
 }
+STATUS_SCHEME: Final = "pay-api"
 SCHEMES: Final = (*ACTS, WEB)
 RESULT_CALLBACK: Final = "kassa-api://paymentResult?{response}"
 """What we give as callback to an application that answers in this format."""
 
 _ACTION: Final = "payNow"
+_STATUS: Final = "paymentStatus"
 _REQUEST: Final = frozenset(
     {"order", "callback", "amount", "currency", "claim", "payment", *PARAMETERS}
 )
@@ -77,6 +83,7 @@ RESULT: Final = (
     *("pan", "terminal", "receipt", "trace", "ref", "at", *PARAMETERS),
 )
 """The parameters of a result, in their order."""
+_RESULTS: Final = (RESULT_ADDRESS, (WEB, RESULT_ADDRESS[1]))
 _DONE: Final = (Outcome.PAID, Outcome.PRINTED)
 _PAN: Final = re.compile(r"[0-9*]{0,19}\Z")
 
@@ -87,12 +94,17 @@ _PAN: Final = re.compile(r"[0-9*]{0,19}\Z")
 def parse(text: str) -> Link:
     """A request. Raises LinkError."""
     address = read(text)
-    if address.scheme not in SCHEMES or address.target != _ACTION.lower():
+    is_status = (address.scheme, address.target) == (STATUS_SCHEME, _STATUS.lower())
+    if not is_status and (address.scheme not in SCHEMES or address.target != _ACTION.lower()):
         raise LinkError(Reason.MALFORMED, "no action that we know")
     values = dict(address.params)
     callback = fields.callback(_unbracketed(values.get("callback", "")), "callback", RESULT)
     told = Link(
-        Name.KASSA, _act(address.scheme, values), "", "", callbacks=Callbacks(*[callback] * 3)
+        Name.KASSA,
+        Act.STATUS if is_status else _act(address.scheme, values),
+        "",
+        "",
+        callbacks=Callbacks(*[callback] * 3),
     )
     with fields.telling(told):
         _refuse_unknown(values, _REQUEST | {"act"} if address.scheme == WEB else _REQUEST)
@@ -104,6 +116,8 @@ def wanted(told: Link, values: Mapping[str, str], seal: Seal | None) -> Link:
     """`told` with what our own formats have in common. Raises LinkError."""
     told = replace(told, seal=seal, reference=seal.nonce if seal else "")
     with fields.telling(told):
+        if told.act is Act.STATUS and "payment" not in values:
+            raise LinkError(Reason.MALFORMED, "payment: missing")
         order = fields.order(values.get("order", ""), "order")
         amount = None
         if "amount" in values or "currency" in values:
@@ -143,13 +157,17 @@ def _refuse_unknown(values: Mapping[str, str], known: frozenset[str]) -> None:
 
 def build(link: Link, stamp: Stamp | None = None, *, web: bool = False) -> str:
     """A request that `parse` reads as `link`, with a new seal or none. web: as web+kassa."""
-    scheme = WEB if web else next(name for name, act in ACTS.items() if act is link.act)
+    scheme, action = WEB, _ACTION
+    if not web and link.act is Act.STATUS:
+        scheme, action = STATUS_SCHEME, _STATUS
+    elif not web:
+        scheme = next(name for name, act in ACTS.items() if act is link.act)
     params = asked(
         link, (("act", link.act),) if web else (), (("callback", link.callbacks.success),)
     )
     if stamp:
-        params = sealed(params, stamp, lambda all_: request_text(scheme, _ACTION.lower(), all_))
-    return build_address(scheme, _ACTION, params)
+        params = sealed(params, stamp, lambda all_: request_text(scheme, action.lower(), all_))
+    return build_address(scheme, action, params)
 
 
 def asked(link: Link, first: Pairs, callbacks: Pairs) -> Pairs:
@@ -168,6 +186,15 @@ def asked(link: Link, first: Pairs, callbacks: Pairs) -> Pairs:
 
 
 # --- results ----------------------------------------------------------------------------------
+
+
+def is_result(text: str) -> bool:
+    """Whether this is meant to be a result, of our own formats, and no request."""
+    try:
+        address = read(text)
+    except LinkError:
+        return False
+    return (address.scheme, address.target) in _RESULTS
 
 
 def respond(link: Link, result: Result, stamp: Stamp | None = None) -> str | None:
@@ -205,7 +232,7 @@ def parse_result(text: str) -> tuple[Result, str, Seal | None]:
 
     ref may be "", where the request could not be read. Raises LinkError."""
     address = read(text)
-    if (address.scheme, address.target) not in (RESULT_ADDRESS, (WEB, RESULT_ADDRESS[1])):
+    if (address.scheme, address.target) not in _RESULTS:
         raise LinkError(Reason.MALFORMED, "no action that we know")
     values = dict(address.params)
     _refuse_unknown(values, frozenset(RESULT))

@@ -43,6 +43,8 @@ class Act(StrEnum):
     """The terminal only: receipt and goods are the caller's."""
     PRINT = "print"
     """The printer only: the order's receipt."""
+    STATUS = "status"
+    """Starts nothing: what became of the payment with this id, which the caller asked for."""
 
 
 class Outcome(StrEnum):
@@ -75,6 +77,7 @@ class Reason(StrEnum):
     AMOUNT_DIFFERS = "amount_differs"  # from what the shop's order says
     CURRENCY_DIFFERS = "currency_differs"
     NOT_PAID = "not_paid"  # a receipt of what was not paid
+    NEVER_ASKED = "never_asked"  # nobody has asked for the payment with this id
     BUSY = "busy"  # too many wait
     BY_SELLER = "by_seller"
     TIMED_OUT = "timed_out"

@@ -2,8 +2,8 @@
 
     kassa://x-callback-url/pay?order=…&x-source=…&x-success=…&x-error=…&x-cancel=…
 
-The host is x-callback-url; the action, ours to choose, is sell, pay or print (Act). The parameters
-are those of kassa.py, but x-success, x-error and x-cancel in place of callback; x-source is the
+The host is x-callback-url; the action, ours to choose, is sell, pay, print or status (Act). The
+parameters are those of kassa.py, but x-success, x-error and x-cancel in place of callback; x-source is the
 caller's name. Names that begin with "x-" are the specification's: those that it does not have yet
 are ignored, other unknown parameters are refused. All are optional, order is not. The seal is that
 of kassa.py, and covers the x- parameters as well. "+" is a plus: the draft says "URL encoded".

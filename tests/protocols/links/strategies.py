@@ -90,7 +90,14 @@ IDS = st.just("") | words(80)
 def ours(name, callbacks):
     return st.builds(
         lambda act, order, amount, callbacks, claim, payment: Link(
-            name, act, order, order, amount, callbacks, claim=claim, payment=payment
+            name,
+            act,
+            order,
+            order,
+            amount,
+            callbacks,
+            claim=claim,
+            payment=payment or ("P-1" if act is Act.STATUS else ""),
         ),
         st.sampled_from(Act),
         ORDERS,

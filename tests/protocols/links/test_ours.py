@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.domain.money import LARGEST_AMOUNT, Money
-from appliance.protocols.links import kassa, x_callback
+from appliance.protocols.links import dialects, kassa, x_callback
 from appliance.protocols.links.messages import (
     Act,
     Callbacks,
@@ -67,6 +67,40 @@ def test_a_request_with_everything():
 )
 def test_the_scheme_says_what_is_wanted(text, act):
     assert kassa.parse(text) == Link("kassa", act, "1", "1")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pay-api://paymentStatus?order=1&payment=P-1",
+        "Pay-Api://PAYMENTSTATUS/?payment=P-1&order=1",
+        "web+kassa://payNow?order=1&act=status&payment=P-1",
+    ],
+)
+def test_a_payment_is_asked_about_by_its_id(text):
+    assert kassa.parse(text) == Link("kassa", Act.STATUS, "1", "1", payment="P-1")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pay-api://paymentStatus?order=1",
+        "kassa-api://paymentStatus?order=1&payment=P-1",
+        "web+kassa://payNow?order=1&act=status",
+        "kassa://x-callback-url/status?order=1",
+    ],
+)
+def test_a_status_of_no_payment_is_refused(text):
+    with pytest.raises(LinkError) as caught:
+        dialects.parse(text)
+    assert caught.value.reason is Reason.MALFORMED
+
+
+def test_a_result_is_told_from_a_request():
+    assert kassa.is_result("Kassa-Api://paymentresult/?status=nonsense")
+    assert kassa.is_result("web+kassa://paymentResult?")
+    for text in ("kassa-api://payNow?order=1", "pay-api://paymentResult?at=1", "KO-1042", ""):
+        assert not kassa.is_result(text)
 
 
 @given(link=LINKS["kassa"], stamp=STAMPS)
