@@ -94,5 +94,10 @@ class Gate:
         return found
 
     def _check_target(self, template: str, link: Link) -> None:
-        if address.origin(template) not in self._settings.return_to:
+        origin = address.origin(template)
+        scheme = origin.partition("//")[0]  # of an application, which has no host to tell apart
+        is_allowed = origin in self._settings.return_to or (
+            scheme not in ("http:", "https:") and scheme in self._settings.return_to
+        )
+        if not is_allowed:
             raise LinkError(Reason.CALLBACK, "the callback's address is not allowed here", link)

@@ -134,6 +134,10 @@ class LinkDesk:
             raise LinkError(Reason.SEAL, "the link has expired", link)
         if link.payment.startswith(f"H-{self.ledger.journal.name}-"):
             raise LinkError(Reason.SEAL, "that payment is our own", link)
+        if link.act is Act.STATUS:
+            self._refuse_another_keys(link, signed_by)
+            if waiting := self._asked_about(link, signed_by):
+                return waiting
         return self._ask(subject, link, signed_by, source)
 
     def wanted(self, requests: Sequence[OrderRequest]) -> None:
@@ -176,7 +180,11 @@ class LinkDesk:
         source: Source,
         expires_at: int | None = None,
     ) -> Asked:
-        if len(self.ledger.state.links) >= OPEN_MOST:
+        # Of those who ask about a payment there is one for each that is open: see _asked_about.
+        waiting = sum(
+            asked.link.act is not Act.STATUS for asked in self.ledger.state.links.values()
+        )
+        if link.act is not Act.STATUS and waiting >= OPEN_MOST:
             raise LinkError(Reason.BUSY, "too many requests wait", link)
         expires_at = link.seal.expires_at if link.seal else expires_at
         until = self._now() + WAIT_S
@@ -207,6 +215,8 @@ class LinkDesk:
             known = self.find(subject)
             if known is None:
                 return subject, None
+            if known.result is not None and known.result.reason is Reason.NEVER_ASKED:
+                return subject, known  # its caller was told so, and counts on it
             if signed_by and replace(link, seal=None, reference=known.link.reference) != known.link:
                 raise LinkError(Reason.SEAL, "it was used for something else before", link)
             is_final = known.result is not None and known.result.outcome not in (
@@ -229,6 +239,8 @@ class LinkDesk:
                 self._follow_handover(asked)
             elif asked.job:
                 self._follow_job(asked)
+            elif asked.link.act is Act.STATUS:
+                self._follow_payment(asked)
             elif asked.id == self._asking:
                 self._follow_asking(asked)
             elif self._now() >= asked.until:
@@ -239,6 +251,8 @@ class LinkDesk:
 
     def _is_its_turn(self, asked: Asked) -> bool:
         ledger = self.ledger
+        if asked.link.act is Act.STATUS:
+            return False  # it starts nothing
         if asked.link.act is Act.PRINT:
             return True
         if self._asking or (ledger.settings.require_seller and ledger.state.seller is None):
@@ -353,6 +367,46 @@ class LinkDesk:
         else:
             self._end(asked, Outcome.CANCELLED, Reason.BY_SELLER, handover=handover)
 
+    # --- what became of a payment -----------------------------------------------------------------
+
+    def _asked_about(self, link: Link, signed_by: str) -> Asked | None:
+        """Who waits already to hear of this payment: a second question changes nothing."""
+        for asked in self.ledger.state.links.values():
+            same = (asked.link.act, asked.link.payment, asked.signed_by)
+            if same == (Act.STATUS, link.payment, signed_by):
+                return asked
+        return None
+
+    def _refuse_another_keys(self, link: Link, signed_by: str) -> None:
+        """A cash desk with a new key must not hear "never asked" of what it asked for with the old
+        one. Raises LinkError."""
+        for key_id in self.ledger.settings.links.keys:
+            if key_id != signed_by and self.find(_payment_of(link, key_id)):
+                raise LinkError(Reason.SEAL, "that payment was asked for with another key", link)
+
+    def _follow_payment(self, asked: Asked) -> None:
+        """The first result of the payment, once there is one. Of a payment that was never asked
+        for that is a fact as well: its link may still be on its way through a slow browser, and
+        must come to nothing when it is here, as its caller counts on what we say now."""
+        subject = _payment_of(asked.link, asked.signed_by)
+        found = self.find(subject)
+        if found is None:
+            payment = replace(asked.link, act=Act.PAY, reference=asked.link.payment)
+            body: dict[str, Json] = {
+                "link": link_to(payment), "signed_by": asked.signed_by, "source": asked.source,
+                "until": self._now(),
+            }  # fmt: skip
+            result = self._result(payment, Outcome.REFUSED, Reason.NEVER_ASKED)
+            self.ledger.write(
+                [
+                    Draft(Kind.LINK_ASKED, subject, body),
+                    Draft(Kind.LINK_ANSWERED, subject, {"result": result_to(result)}),
+                ]
+            )
+            self._answer(asked, result)
+        elif found.result is not None:
+            self._answer(asked, replace(found.result, at=self._now()))
+
     # --- paper ------------------------------------------------------------------------------------
 
     def _print(self, asked: Asked) -> None:
@@ -415,13 +469,24 @@ class LinkDesk:
         order: Order | None = None,
         handover: ho.Handover | None = None,
     ) -> None:
-        """The result, on disk before anybody hears of it."""
-        result = Result(outcome, reason, asked.link.order, self._now(), code=code, text=text)
+        """How it ended, in our words."""
+        result = replace(self._result(asked.link, outcome, reason), code=code, text=text)
         order = handover.order if handover else order
         if order is not None:
             result = replace(result, order=order.number, amount=order.due)
         if handover is not None and outcome is Outcome.PAID:
             result = _with_payment(result, handover)
+        self._answer(asked, result)
+
+    def _result(self, link: Link, outcome: Outcome, reason: Reason) -> Result:
+        """A result that says which payment it is about, whatever became of it: who asked for it by
+        its id can count on nothing less."""
+        return Result(
+            outcome, reason, link.order, self._now(), amount=link.amount, payment=link.payment
+        )
+
+    def _answer(self, asked: Asked, result: Result) -> None:
+        """The result, on disk before anybody hears of it."""
         self.ledger.write([Draft(Kind.LINK_ANSWERED, asked.id, {"result": result_to(result)})])
         del self.ledger.state.links[asked.id]
         asked = with_result(asked, result)
@@ -452,6 +517,11 @@ def _identity(link: Link, signed_by: str) -> str:
     else:
         parts = ("unsigned", link.dialect, str(link.act), link.reference, link.order)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def _payment_of(link: Link, signed_by: str) -> str:
+    """The id of the request for the payment that a status asks about."""
+    return f"L-{_identity(replace(link, act=Act.PAY), signed_by)}"
 
 
 def _is(order: Order, code: str) -> bool:

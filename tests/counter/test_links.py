@@ -472,6 +472,111 @@ def test_what_is_served_already_is_not_paid_for_another_desk(counter: Bench) -> 
     assert len(counter.core.state.handovers) == 1
 
 
+# --- what became of a payment ---------------------------------------------------------------------
+
+
+def status_link(counter: Bench, nonce: str = "t" * 22, **changes: object) -> str:
+    return link(counter, nonce, **({"act": Act.STATUS, "payment": "H-a-1"} | changes))  # type: ignore[arg-type]
+
+
+def test_who_lost_the_result_of_a_payment_is_told_it_again(counter: Bench) -> None:
+    take(counter, pay_link(counter))
+    go_on(counter)
+    counter.approve()
+    counter.core.links.follow()
+    counter.clock.pass_(60)
+    asked = take(counter, status_link(counter))
+    assert ended(counter, asked) == (Outcome.PAID, Reason.NONE)
+    result = state(counter, asked).result
+    assert result is not None
+    assert (result.payment, result.amount, result.pan) == ("H-a-1", DUE, "************4711")
+    assert result.at == int(counter.clock.now().timestamp()), "the time at which this was said"
+    assert len(counter.hands.charges) == 1
+
+
+def test_a_status_waits_while_the_payment_runs(counter: Bench) -> None:
+    take(counter, pay_link(counter))
+    asked = take(counter, status_link(counter))
+    again = take(counter, status_link(counter, "u" * 22))
+    assert again.id == asked.id, "one for each payment that is open"
+    go_on(counter)
+    counter.clock.pass_(3600)
+    counter.core.tick()
+    assert state(counter, asked).result is None
+    counter.restart()
+    assert state(counter, asked).result is None
+    counter.end(Declined(Code.PAYMENT_DECLINED, ""))
+    assert ended(counter, asked) == (Outcome.DECLINED, Reason.CARD_DECLINED)
+    result = state(counter, asked).result
+    assert result is not None
+    assert (result.payment, result.amount) == ("H-a-1", DUE)
+
+
+def test_a_payment_that_was_never_asked_for_never_will_be(counter: Bench) -> None:
+    """Its link was slower than the question about it."""
+    late = pay_link(counter)
+    asked = take(counter, status_link(counter, amount=DUE))
+    assert ended(counter, asked) == (Outcome.REFUSED, Reason.NEVER_ASKED)
+    result = state(counter, asked).result
+    assert result is not None
+    assert (result.payment, result.order, result.amount) == ("H-a-1", "1042", DUE)
+    counter.restart()
+    counter.orders(order())
+    found = take(counter, late)
+    assert found.result is not None
+    assert found.result.reason is Reason.NEVER_ASKED
+    again = take(counter, status_link(counter, "u" * 22))
+    assert ended(counter, again) == (Outcome.REFUSED, Reason.NEVER_ASKED)
+    assert counter.page() is Page.IDLE
+    assert counter.hands.names() == []
+
+
+def test_a_status_takes_nobodys_place(counter: Bench) -> None:
+    counter.to_charging(order())
+    for number in range(OPEN_MOST):
+        link_ = pay_link(
+            counter, f"nonce-{number:017d}", order=f"2{number:03d}", payment=f"P-{number}"
+        )
+        take(counter, link_)
+    asked = take(counter, status_link(counter, payment="P-0"))
+    assert state(counter, asked).result is None
+    assert counter.page() is Page.CHARGING
+
+
+def test_only_who_signed_a_payment_hears_of_it(counter: Bench) -> None:
+    take(counter, pay_link(counter))
+    for key in (None, STRANGER):
+        with pytest.raises(LinkError) as refused:
+            take(counter, status_link(counter, key=key))
+        assert refused.value.reason is Reason.SEAL
+
+
+def test_a_new_key_is_not_told_that_the_old_ones_payment_was_never_asked_for(
+    tmp_path: Path,
+) -> None:
+    new = replace(SHOP, id="shop-2")
+    settings = replace(LINKS, keys={"shop": SHOP, "shop-2": new})
+    with bench(tmp_path, replace(SETTINGS, links=settings)) as counter:
+        counter.orders(order())
+        take(counter, pay_link(counter))
+        with pytest.raises(LinkError) as refused:
+            take(counter, status_link(counter, key=new))
+        assert refused.value.reason is Reason.SEAL
+
+
+def test_an_application_is_told_by_its_scheme(tmp_path: Path) -> None:
+    back = kassa.RESULT_CALLBACK
+    allowed = replace(LINKS, return_to=("kassa-api:", "https:"))
+    with bench(tmp_path, replace(SETTINGS, links=allowed)) as counter:
+        counter.orders(order())
+        asked = take(counter, status_link(counter, callbacks=Callbacks(back, back, back)))
+        address = counter.core.links.address(state(counter, asked))
+        assert address is not None
+        assert kassa.is_result(address)
+        with pytest.raises(LinkError):
+            take(counter, link(counter))
+
+
 # --- paper ----------------------------------------------------------------------------------------
 
 
