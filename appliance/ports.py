@@ -67,11 +67,15 @@ Outcome = Approved | Declined | Unknown
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What to authorise. payment_id: the kiosk's own, for the trace. baseline: see there."""
+    """What to authorise. payment_id: what the shop books by, for the trace. baseline: see there.
+    order: its number. claim: the id under which the order is ours at the shop. The last two are
+    for a terminal that has to be told what it charges for."""
 
     payment_id: str
     amount: Money
     baseline: Baseline
+    order: str = ""
+    claim: str = ""
 
 
 class Prompt(StrEnum):

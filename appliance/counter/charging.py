@@ -17,7 +17,6 @@ from appliance.domain.facts import Draft, Json, Kind
 from appliance.domain.order import Order
 from appliance.ports import (
     Approved,
-    Charge,
     Claimed,
     ClaimRefused,
     Declined,
@@ -261,7 +260,7 @@ class Charging:
 
     def _ask(self, handover: ho.Handover, payment: pay.Payment, seconds: float) -> None:
         self.ledger.state.asking.add(payment.id)
-        charge = Charge(payment.id, payment.amount, payment.baseline)
+        charge = self.ledger.charge_of(handover, payment)
         self.ledger.hands.query(handover.id, charge, seconds)
 
     def terminal_is_back(self) -> None:

@@ -132,9 +132,7 @@ class Ledger:
             case ho.Effect.SETTLE | ho.Effect.PRINT:
                 pass  # facts again: Charging and `record` write them together with their cause
             case pay.Effect.AUTHORISE:
-                payment = payment_of(handover)
-                charge = Charge(payment.id, payment.amount, payment.baseline)
-                self.hands.authorise(handover.id, charge)
+                self.hands.authorise(handover.id, self.charge_of(handover, payment_of(handover)))
             case pay.Effect.ABORT:
                 self.hands.abort()
             case pay.Effect.QUERY:
@@ -156,6 +154,12 @@ class Ledger:
         """Whether the cash desk that asked for the payment has the order already."""
         served = self.state.served(handover.id)
         return served is not None and bool(served.link.claim)
+
+    def charge_of(self, handover: ho.Handover, payment: pay.Payment) -> Charge:
+        """The payment as the terminal's thread needs it."""
+        served = self.state.served(handover.id)
+        claim = (served.link.claim if served else "") or handover.claim
+        return Charge(payment.id, payment.amount, payment.baseline, handover.order.number, claim)
 
     def next_payment(self, handover: ho.Handover) -> str:
         """The id of the next attempt: what the shop books by, once for each. A cash desk before us

@@ -34,6 +34,8 @@ def queued(job: Job) -> Draft:
         "what": job.what,
         "document": job.document.to_json(),
     }
+    if job.document.receipt_of:
+        body["receipt_of"] = job.document.receipt_of
     return Draft(Kind.PRINT_QUEUED, job.id, body)
 
 

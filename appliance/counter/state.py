@@ -162,11 +162,12 @@ def replay_job(facts: Iterable[Fact]) -> Job:
     for fact in facts:
         body = fact.body
         if fact.kind is Kind.PRINT_QUEUED:
+            document = Document.from_json(body["document"])
             job = Job(
                 fact.subject,
                 str(body["handover"]),
                 str(body["what"]),
-                Document.from_json(body["document"]),
+                replace(document, receipt_of=str(body.get("receipt_of", ""))),
                 began=job is not None and job.began,  # queued again: a wanted reprint
             )
         elif job is None:

@@ -109,6 +109,9 @@ class Baseline:
     receipt_no, trace_no: the terminal's counters, which run from 1; None where it does not tell.
     amount (minor units), date, time: of that transaction, as the terminal states them. Some
     terminals number anew after each end of day, and then the numbers alone tell nothing.
+
+    expires_at: seconds since 1970; of a charge that is a message on its way: from then on whoever
+    gets it must not begin it. None where the terminal begins at once or not at all.
     """
 
     terminal_id: str = ""
@@ -117,6 +120,7 @@ class Baseline:
     amount: int | None = None
     date: str = ""
     time: str = ""
+    expires_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,16 +79,19 @@ _TYPES: Final[dict[str, type]] = {
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One piece of paper: printed top to bottom, then cut."""
+    """One piece of paper: printed top to bottom, then cut. receipt_of: the number of the order
+    that this is the customer's receipt of, "" for any other paper; a printer that writes its own
+    receipt needs no more."""
 
     elements: tuple[Element, ...]
+    receipt_of: str = ""
 
     def to_json(self) -> list[Json]:
         return [{"is": type(e).__name__.lower(), **asdict(e)} for e in self.elements]
 
     @classmethod
     def from_json(cls, body: Json) -> Document:
-        """The document that `to_json` wrote. Raises Bug for anything else."""
+        """The document that `to_json` wrote, but for receipt_of. Raises Bug for anything else."""
         if not isinstance(body, list):
             raise Bug("a document is a list of elements")
         elements: list[Element] = []
@@ -186,7 +189,7 @@ def payment_receipt(
     # A reprint and a return both start with a scan of the receipt, so the order's code is on it.
     code = order.codes[0] if order.codes else order.number
     elements.append(Barcode(code) if _fits_code128(code) else Qr(code))
-    return Document(tuple(elements))
+    return Document(tuple(elements), receipt_of=order.number)
 
 
 def decline_slip(

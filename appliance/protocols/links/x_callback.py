@@ -3,10 +3,11 @@
     kassa://x-callback-url/pay?order=…&x-source=…&x-success=…&x-error=…&x-cancel=…
 
 The host is x-callback-url; the action, ours to choose, is sell, pay, print or status (Act). The
-parameters are those of kassa.py, but x-success, x-error and x-cancel in place of callback; x-source is the
-caller's name. Names that begin with "x-" are the specification's: those that it does not have yet
-are ignored, other unknown parameters are refused. All are optional, order is not. The seal is that
-of kassa.py, and covers the x- parameters as well. "+" is a plus: the draft says "URL encoded".
+parameters are those of kassa.py, but x-success, x-error and x-cancel in place of callback; x-source
+is the caller's name. Names that begin with "x-" are the specification's: those that it does not
+have yet are ignored, other unknown parameters are refused. All are optional, order is not. The seal
+is that of kassa.py, and covers the x- parameters as well. "+" is a plus: the draft says "URL
+encoded".
 
 Results: x-success and x-cancel are opened with the result of kassa.py, x-error with errorCode (the
 Reason) and errorMessage before it; these two are outside the result's seal, which has the same in
