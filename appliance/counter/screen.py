@@ -259,8 +259,8 @@ class OutOfOrder:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """Where the kiosk's page goes by itself: the caller of the request with this id has an address
-    for its result."""
+    """Where the kiosk's page goes by itself, once for each id: to the caller of a request, who has
+    an address for its result, or to the application that is to charge or to print."""
 
     id: str
     address: str
@@ -291,8 +291,8 @@ class Screen:
 
     at: wall time, ISO 8601 with the local offset. attention: how many items wait for a person.
     undelivered: facts that the shop has not got yet. language_turns: how often the scanner asked
-    for the next language; which one that is, the page that shows it knows. leave: on the idle page
-    only.
+    for the next language; which one that is, the page that shows it knows. leave: on the
+    idle page; on any, where a payment or a receipt is an application's.
     """
 
     seq: int

@@ -15,8 +15,14 @@ from appliance.domain.receipt import Barcode, Document, Pair, Rule, Text
 from appliance.ports import Printer
 
 RECEIPT = Document(
-    (Text("Order A-1", bold=True, size=2), Rule(), Pair("Total", "1,00 EUR"), Barcode("A-1"))
+    (Text("Order A-1", bold=True, size=2), Rule(), Pair("Total", "1,00 EUR"), Barcode("A-1")),
+    receipt_of="Order A-1",
 )
+
+
+def paper(text: str) -> Document:
+    """One line, for printers of our papers and for those that write their own alike."""
+    return Document((Text(text),), receipt_of=text)
 
 
 class PrinterRig(ABC):
@@ -37,7 +43,12 @@ class PrinterRig(ABC):
 
 
 class PrinterContract(ABC):
-    troubles = (Code.PRINTER_GONE, Code.NO_PAPER, Code.COVER_OPEN, Code.PRINTER_FAULT)
+    troubles: tuple[Code, ...] = (
+        Code.PRINTER_GONE,
+        Code.NO_PAPER,
+        Code.COVER_OPEN,
+        Code.PRINTER_FAULT,
+    )
 
     @pytest.fixture
     @abstractmethod
@@ -64,7 +75,7 @@ class PrinterContract(ABC):
 
         with pytest.raises(RuntimeError, match="disk"):
             rig.printer.print(RECEIPT, began)
-        rig.printer.print(Document((Text("next"),)), lambda: None)
+        rig.printer.print(paper("next"), lambda: None)
         assert rig.papers() == [["next"]]
 
     @pytest.mark.parametrize("when", ["at first", "after a print"])
@@ -98,7 +109,7 @@ class PrinterContract(ABC):
 
     def test_many_papers_come_out_each_once_and_in_order(self, rig):
         for number in range(8):
-            rig.printer.print(Document((Text(f"paper {number}"),)), lambda: None)
+            rig.printer.print(paper(f"paper {number}"), lambda: None)
         assert rig.papers() == [[f"paper {number}"] for number in range(8)]
 
     def test_it_works_on_another_thread_than_the_one_that_made_it(self, rig):

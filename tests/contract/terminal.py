@@ -8,13 +8,14 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from appliance.domain.errors import Code, TerminalTrouble
 from appliance.domain.money import Money
 from appliance.domain.payment import Baseline
-from appliance.ports import Approved, Charge, Declined, Outcome, Slip, Terminal, Unknown
+from appliance.ports import Approved, Charge, Declined, Slip, Terminal, Unknown
 
 WAIT_S = 20.0
 AMOUNT = Money.of(1234, "EUR")
@@ -54,8 +55,8 @@ class Recorder:
 class Aside:
     """One call on a thread of its own, as the counter has it."""
 
-    def __init__(self, call: Callable[[], Outcome]) -> None:
-        self._result: list[Outcome | BaseException] = []
+    def __init__(self, call: Callable[[], Any]) -> None:
+        self._result: list[Any] = []
         self._call = call
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -66,7 +67,7 @@ class Aside:
         except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
             self._result.append(error)
 
-    def result(self) -> Outcome:
+    def result(self) -> Any:
         self._thread.join(WAIT_S)
         assert self._result, "the driver does not come back"
         if isinstance(self._result[0], BaseException):
@@ -101,7 +102,7 @@ class TerminalRig(ABC):
 
 
 def charge_of(terminal: Terminal, payment_id: str = "p-1") -> Charge:
-    return Charge(payment_id, AMOUNT, terminal.baseline())
+    return Charge(payment_id, AMOUNT, terminal.baseline(), "1042", "H-1")
 
 
 class TerminalContract(ABC):
@@ -123,7 +124,7 @@ class TerminalContract(ABC):
         with pytest.raises(TerminalTrouble):
             rig.terminal.baseline()
         with pytest.raises(TerminalTrouble):
-            rig.terminal.authorise(Charge("p-1", AMOUNT, Baseline()), heard)
+            rig.terminal.authorise(Charge("p-1", AMOUNT, Baseline(), "1042", "H-1"), heard)
         assert rig.balance() == 0
         assert heard.facts == []
 

@@ -4,8 +4,11 @@ import pytest
 
 from appliance.domain.errors import Code
 from appliance.drivers.escpos_printer import EscposOptions, EscposPrinter
+from appliance.drivers.print_link import PrintLink, PrintLinkOptions
+from appliance.protocols.links.messages import Outcome
 from appliance.simulators.escpos_printer import EscposPrinterSimulator, Fault
 from tests.contract.printer import PrinterContract, PrinterRig
+from tests.drivers.link_far_side import FarSide, TickingClock
 
 FAULTS = {
     Code.PRINTER_GONE: Fault.CABLE_OUT,
@@ -60,5 +63,41 @@ class TestEscpos(PrinterContract):
     def rig(self, simulator, scheme):
         # There is no usblp to be had; its driver's line is tried on the pseudo-terminal as well.
         rig = EscposRig(simulator, simulator.address.replace("serial:", f"{scheme}:"))
+        yield rig
+        rig.printer.close()
+
+
+class PrintLinkRig(PrinterRig):
+    """A foreign application that prints the number of the order at once."""
+
+    def __init__(self):
+        self.far = FarSide(TickingClock())
+        self.printer = PrintLink(PrintLinkOptions(self.far.signer), self.far.door)
+        self.lines = []
+        self.far.door.listen(self.look)
+
+    def look(self):
+        before = len(self.far.links)
+        self.far.look()
+        for link in self.far.links[before:]:
+            self.lines.append([link.order])
+            self.far.answer(link, Outcome.PRINTED)
+
+    def papers(self):
+        return list(self.lines)
+
+    def break_it(self, code):
+        self.far.close_page()
+
+    def mend_it(self, code):
+        self.far.open_page()
+
+
+class TestPrintLink(PrinterContract):
+    troubles = (Code.PRINTER_GONE,)  # whatever else it has is told by the paper that fails
+
+    @pytest.fixture
+    def rig(self):
+        rig = PrintLinkRig()
         yield rig
         rig.printer.close()
