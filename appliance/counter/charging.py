@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
+import structlog
+
 from appliance.counter.clock import local
 from appliance.counter.ledger import REASON_MOST, Ledger, payment_of
 from appliance.counter.opening import TOO_LARGE, Opening, is_too_large
-from appliance.counter.state import Dialogue
+from appliance.counter.state import Dialogue, replay_handover
 from appliance.domain import handover as ho
 from appliance.domain import payment as pay
 from appliance.domain.errors import Bug, Code, ShopTrouble, TerminalTrouble, Trouble
@@ -25,7 +27,11 @@ from appliance.ports import (
     Slip,
     Unknown,
 )
+from appliance.protocols.links.messages import Outcome as Said
+from appliance.protocols.links.messages import Result
 from appliance.protocols.shopapi import Refusal, order_to_json
+
+log = structlog.get_logger()
 
 CLAIM_S: Final = 180.0  # longer than the shop's deadlines, and than asking a busy terminal
 RENEWALS_A_LEASE: Final = 4
@@ -276,6 +282,33 @@ class Charging:
                 and payment.code == Code.PAYMENT_UNKNOWN
             ):
                 self._ask(handover, payment, 0)
+
+    def heard(self, result: Result) -> None:
+        """An application has said, beside any dialogue, what became of a payment. Of one that a
+        person has before them, or that was told to be not paid, the terminal's thread makes what
+        is to be made of it; for any other it waits already, or is asked later."""
+        found = self._payment(result.payment)
+        if found is None:
+            log.warning("answer_of_no_payment", payment=result.payment)
+            return
+        handover, payment = found
+        is_late_money = payment.state is pay.State.DECLINED and result.outcome is Said.PAID
+        if payment.id not in self.ledger.state.asking and (
+            payment.state is pay.State.ATTENTION or is_late_money
+        ):
+            self._ask(handover, payment, 0)
+
+    def _payment(self, payment_id: str) -> tuple[ho.Handover, pay.Payment] | None:
+        """The payment with this id, of an open handover or of one that is over. The payments of
+        another cash desk are known as long as they are open: their ids are not ours."""
+        handovers = list(self.ledger.state.handovers.values())
+        if facts := self.ledger.journal.of_subject(payment_id.rpartition("-")[0]):
+            handovers += [replay_handover(facts)] if facts[0].kind is Kind.OPENED else []
+        for handover in handovers:
+            for payment in handover.payments:
+                if payment.id == payment_id:
+                    return handover, payment
+        return None
 
     def decide(self, handover: ho.Handover, *, is_paid: bool) -> None:
         if self.ledger.needs_seller():

@@ -153,6 +153,8 @@ class _Reader:
         self._token(values["shop"])
         self._scanner(values["scanner"])
         self._links(values["links"])
+        for section in schema.BY_LINK:
+            self._by_link(section, values[section], values["links"])
         if self._mistakes:
             raise ConfigTrouble([text for _, text in sorted(self._mistakes)])
         return Config(**{name: kind(**values[name]) for name, kind in SECTIONS.items()})
@@ -302,6 +304,7 @@ class _Reader:
                 keys |= self._keys(source, links[source])
             except Wrong as wrong:
                 self._wrong(wrong, "links", source)
+                del links["keys"]  # what is missing there says nothing
                 return
         links["keys"] = keys
         name = links.get("sign_with", "")
@@ -318,6 +321,25 @@ class _Reader:
             raise Wrong(f"{file} is no ASCII text; write a key a line") from None
         except ValueError as error:
             raise Wrong(f"{file}, {error}") from None
+
+    def _by_link(self, section: str, device: dict[str, Any], links: dict[str, Any]) -> None:
+        """What an application needs that is reached by links."""
+        kind = schema.BY_LINK[section]
+        if device.get("kind") != kind:
+            return
+        device["address"] = NOWHERE
+        if not links.get("sign_with"):
+            self._wrong(f'"{kind}" signs its links; give [links] sign_with', section, "kind")
+        name = device.get("answer_key", "")
+        if not name and not device.get("accept_unsigned"):
+            self._wrong(
+                "is missing; name the key that answers are signed with", section, "answer_key"
+            )
+        elif name and name not in links.get("keys", {name}):
+            self._wrong("is none of [links] keys; add it there", section, "answer_key")
+        for key in ("print_merchant_slip", "print_declines"):
+            if device.get(key):
+                self._wrong(f'"{kind}" prints receipts only; write {key} = false', section, key)
 
     def _scanner(self, scanner: dict[str, Any]) -> None:
         kind, address = scanner.get("kind"), scanner.get("address")

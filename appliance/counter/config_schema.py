@@ -111,7 +111,11 @@ class Shop:
 class Terminal:
     """response_timeout_s: from a command to the terminal's response (ZVT: T3).
     completion_timeout_s: from there to the end, begun anew by each sign of life (ZVT: T4).
-    trace: every message goes to a file in data_dir, free of card numbers and passwords."""
+    trace: every message goes to a file in data_dir, free of card numbers and passwords.
+
+    Of kind "pay-api": answer_key, the id of the key that its answers are signed with.
+    accept_unsigned: an answer that nobody signed is put before the seller. knows_status: the
+    application can be asked what became of a payment."""
 
     kind: Annotated[str, _NAMED] = "zvt"
     address: Annotated[Address, rules.address("serial", "tcp")] = TERMINAL
@@ -121,13 +125,19 @@ class Terminal:
     response_timeout_s: Annotated[float, rules.seconds(0.1, 60)] = 5.0
     completion_timeout_s: Annotated[float, rules.seconds(1, 600)] = 180.0
     trace: Annotated[bool, rules.boolean()] = False
+    answer_key: Annotated[str, rules.text(64, may_be_empty=True)] = ""
+    accept_unsigned: Annotated[bool, rules.boolean()] = False
+    knows_status: Annotated[bool, rules.boolean()] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Printer:
     """profile: a row of the encoder's table of printers. code_page: the preferred one, "" the
     profile's first. flow: of a serial line. status: "none" is for a printer that never answers.
-    answer_timeout_s: how long it may keep silent when asked; then it counts as gone."""
+    answer_timeout_s: how long it may keep silent when asked; then it counts as gone.
+
+    Of kind "print-api": answer_key, the id of the key that its answers are signed with.
+    accept_unsigned: answers that nobody signed count as well."""
 
     kind: Annotated[str, _NAMED] = "escpos"
     address: Annotated[Address, rules.address("usb", "serial", "tcp", "file")] = PRINTER
@@ -140,6 +150,8 @@ class Printer:
     open_drawer: Annotated[bool, rules.boolean()] = False
     print_merchant_slip: Annotated[bool, rules.boolean()] = True
     print_declines: Annotated[bool, rules.boolean()] = True
+    answer_key: Annotated[str, rules.text(64, may_be_empty=True)] = ""
+    accept_unsigned: Annotated[bool, rules.boolean()] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +231,8 @@ WORKED_OUT: Final = frozenset({("shop", "token"), ("scanner", "address")})
 
 NO_DEVICE: Final = "none"
 """The kind of a scanner that is not there; no driver has it."""
+BY_LINK: Final = {"terminal": "pay-api", "printer": "print-api"}
+"""The kinds that are applications, reached by links: they have no address."""
 
 
 @dataclass(frozen=True, slots=True)

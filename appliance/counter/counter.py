@@ -26,6 +26,7 @@ from appliance.counter.core import Core
 from appliance.counter.journal import Reader, open_or_set_aside
 from appliance.counter.journal_file import JournalDamaged, put_aside
 from appliance.counter.link_facts import Asked
+from appliance.counter.link_out import LinkOut
 from appliance.counter.links import Source
 from appliance.counter.metrics import Metrics
 from appliance.counter.screen import OutOfOrder, Page, Screen
@@ -35,6 +36,7 @@ from appliance.counter.state import Job
 from appliance.counter.workers import PrinterWorker, ScannerWorker, TerminalWorker
 from appliance.domain.errors import Bug, Code, JournalTrouble
 from appliance.ports import WELL, Charge, Health, Printer, Scanner, SellerList, Shop, Terminal
+from appliance.protocols.links import kassa
 from appliance.protocols.links.messages import LinkError, Result
 
 log = structlog.get_logger()
@@ -55,7 +57,9 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class Followed:
     """How a request is that came as a link. state: "waiting" for its turn, "open" at the counter,
-    "ended" with a result. address: where the caller wants to hear of it, None for nowhere."""
+    "ended" with a result. address: where the caller wants to hear of it, None for nowhere.
+
+    A result that came as a link is "heard" and has no id: there is nothing to follow."""
 
     id: str
     state: str
@@ -65,12 +69,14 @@ class Followed:
 
 @dataclass(frozen=True, slots=True)
 class Devices:
-    """The drivers that this counter works with. scanner: None where the screen is enough."""
+    """The drivers that this counter works with. scanner: None where the screen is enough. out:
+    where those meet their answers that work by links, None where none does."""
 
     terminal: Terminal
     printer: Printer
     scanner: Scanner | None
     shop: Shop
+    out: LinkOut | None = None
 
 
 class Counter:
@@ -111,6 +117,8 @@ class Counter:
         self._machine_at = self._ticked_at - MACHINE_S
         self._written = 0  # the newest fact that the outbox was told of
         self._heartbeat: tuple[float, str] | None = None
+        self._out = devices.out or LinkOut(clock)
+        self._out.listen(lambda: self.post(lambda core: None))  # the screen is composed anew
         self._terminal = TerminalWorker(devices.terminal, self, clock)
         self._printer = PrinterWorker(devices.printer, self, settings.language)
         self._scanner = ScannerWorker(devices.scanner, self) if devices.scanner else None
@@ -146,10 +154,12 @@ class Counter:
         return Answered(answer, self._screen)
 
     def link(self, text: str, source: Source) -> Followed:
-        """Take a link, or find the request that it repeats. Raises LinkError, JournalTrouble,
-        TimeoutError."""
+        """Take a link, or find the request that it repeats; a result goes to the driver that asked
+        for it. Raises LinkError, JournalTrouble, TimeoutError."""
         self._check_started()
         try:
+            if kassa.is_result(text):
+                return self._hear(text)
             return self.ask(lambda core: _followed(core, core.links.take(text, source)))
         except LinkError as error:
             log.warning("link_refused", source=source, reason=error.reason, why=str(error))
@@ -158,6 +168,12 @@ class Counter:
     def refusal(self, error: LinkError) -> str | None:
         """The address that tells the caller that its link is refused; None for nowhere."""
         return self.ask(lambda core: core.links.refusal(error))
+
+    def _hear(self, text: str) -> Followed:
+        word = self._out.hear(text)
+        if word.signed_by:
+            self.post(lambda core: core.charging.heard(word.result))
+        return Followed("", "heard", word.result, None)
 
     def followed(self, request: str) -> Followed | None:
         """How the request with this id is; None for one that is not known. Raises
@@ -172,6 +188,7 @@ class Counter:
 
     def heartbeat(self, page: str) -> None:
         self._heartbeat = (self._clock.monotonic(), page[:32])
+        self._out.drawn()
 
     def health(self) -> Mapping[str, object]:
         """How the counter is. failing: it does not work; degraded: some device does not."""
@@ -212,7 +229,9 @@ class Counter:
             self._changed.notify_all()
         ended = [True]
         if self._core is not None:
-            ended = [self._terminal.stop(wait_s), self._printer.stop(10.0), self._shop.stop(5.0)]
+            ended = [self._terminal.stop(wait_s)]
+            self._out.close()  # a payment was waited for; paper prints after the next start
+            ended += [self._printer.stop(10.0), self._shop.stop(5.0)]
             if self._scanner is not None:
                 ended.append(self._scanner.stop(5.0))
         # Last: until here the devices still had something to say.
@@ -476,6 +495,8 @@ class Counter:
         self._fault = core.state.fault[0] if core.state.fault else None
         try:
             screen = core.screen(before.seq)
+            if to_open := self._out.to_open():
+                screen = replace(screen, leave=to_open)
         except JournalTrouble as trouble:
             core.ledger.fault(trouble)
             screen = self._out_of_order(before.seq, trouble.code, trouble.detail)

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from appliance.counter.config_schema import Config
+from appliance.counter.config_schema import BY_LINK, Config
 from appliance.counter.doctor_findings import Finding, failed
+from appliance.counter.doctor_links import by_link
 from appliance.counter.doctor_machine import NETWORK_S, Machine, node
 from appliance.domain.errors import Code, ScannerTrouble, ShopTrouble, TerminalTrouble, Trouble
 from appliance.ports import Printer, Scanner, Shop, Terminal
@@ -51,7 +52,9 @@ def devices(
         "scanner": lambda: _scanner(drivers.scanner),
     }
     for name, talk in talks.items():
-        if bad := node(name, addresses[name], machine):
+        if name in BY_LINK and getattr(config, name).kind == BY_LINK[name]:
+            yield from by_link(name, config)
+        elif bad := node(name, addresses[name], machine):
             yield bad
         elif may_speak or (name == "scanner" and drivers.scanner is None):
             try:

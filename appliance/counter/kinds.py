@@ -7,16 +7,20 @@ memory, or has to be there. A new driver is a row here; see docs/architecture.md
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from appliance.counter.clock import Clock
-from appliance.counter.config_schema import Config
+from appliance.counter.config_schema import BY_LINK, Config
+from appliance.counter.link_out import LinkOut
 from appliance.ports import Printer, Scanner, Shop, Terminal
+
+if TYPE_CHECKING:
+    from appliance.drivers.link_hop import Signer
 
 TRACE: Final = "terminal-trace.jsonl"
 
 
-def _zvt(config: Config, clock: Clock) -> Terminal:
+def _zvt(config: Config, clock: Clock, _: LinkOut) -> Terminal:
     from appliance.drivers.zvt import ZvtOptions, ZvtTerminal
     from appliance.drivers.zvt_session import Times
 
@@ -37,7 +41,7 @@ def _zvt(config: Config, clock: Clock) -> Terminal:
     return ZvtTerminal(options, clock.monotonic)
 
 
-def _escpos(config: Config, clock: Clock) -> Printer:
+def _escpos(config: Config, clock: Clock, _: LinkOut) -> Printer:
     from appliance.drivers.escpos_printer import EscposOptions, EscposPrinter
 
     chosen = config.printer
@@ -52,6 +56,34 @@ def _escpos(config: Config, clock: Clock) -> Printer:
         status_timeout_s=chosen.answer_timeout_s,
     )
     return EscposPrinter(options, clock.monotonic)
+
+
+def _pay_link(config: Config, clock: Clock, out: LinkOut) -> Terminal:
+    from appliance.drivers.pay_link import PayLink, PayLinkOptions
+
+    chosen = config.terminal
+    options = PayLinkOptions(
+        _signer(config, clock, chosen.answer_key, accept_unsigned=chosen.accept_unsigned),
+        config.counter.currency.code,
+        knows_status=chosen.knows_status,
+        answer_s=chosen.completion_timeout_s,
+    )
+    return PayLink(options, out, clock.monotonic)
+
+
+def _print_link(config: Config, clock: Clock, out: LinkOut) -> Printer:
+    from appliance.drivers.print_link import PrintLink, PrintLinkOptions
+
+    chosen = config.printer
+    signer = _signer(config, clock, chosen.answer_key, accept_unsigned=chosen.accept_unsigned)
+    return PrintLink(PrintLinkOptions(signer), out, clock.monotonic)
+
+
+def _signer(config: Config, clock: Clock, answer_key: str, *, accept_unsigned: bool) -> Signer:
+    from appliance.drivers.link_hop import Signer
+
+    key = config.links.keys[config.links.sign_with]  # config.py has seen to it that it is there
+    return Signer(key, answer_key, accept_unsigned, lambda: int(clock.now().timestamp()))
 
 
 def _evdev(config: Config) -> Scanner:
@@ -82,8 +114,8 @@ def _kassa_shop(config: Config) -> Shop:
     )
 
 
-TERMINALS: Final = {"zvt": _zvt}
-PRINTERS: Final = {"escpos": _escpos}
+TERMINALS: Final = {"zvt": _zvt, BY_LINK["terminal"]: _pay_link}
+PRINTERS: Final = {"escpos": _escpos, BY_LINK["printer"]: _print_link}
 SCANNERS: Final = {"evdev": _evdev, "serial": _serial_scanner}
 SHOPS: Final = {"kassa": _kassa_shop}
 DRIVERS: Final[Mapping[str, Collection[str]]] = {

@@ -17,6 +17,7 @@ from appliance.counter import kinds, machine
 from appliance.counter.clock import Clock, SystemClock
 from appliance.counter.config_schema import NO_DEVICE, Config
 from appliance.counter.counter import Counter, Devices
+from appliance.counter.link_out import LinkOut
 from appliance.counter.settings import Accept, LinkSettings, Settings
 from appliance.domain.errors import Code
 
@@ -55,11 +56,14 @@ def settings(config: Config) -> Settings:
 
 def devices(config: Config, clock: Clock) -> Devices:
     """The drivers that the configuration names. Opens nothing yet. Raises ConfigTrouble."""
+    named = {config.terminal.answer_key, config.printer.answer_key}
+    out = LinkOut(clock, {name: key for name, key in config.links.keys.items() if name in named})
     return Devices(
-        kinds.TERMINALS[config.terminal.kind](config, clock),
-        kinds.PRINTERS[config.printer.kind](config, clock),
+        kinds.TERMINALS[config.terminal.kind](config, clock, out),
+        kinds.PRINTERS[config.printer.kind](config, clock, out),
         kinds.SCANNERS[config.scanner.kind](config) if config.scanner.kind != NO_DEVICE else None,
         kinds.SHOPS[config.shop.kind](config),
+        out,
     )
 
 

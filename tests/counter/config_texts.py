@@ -8,8 +8,8 @@ from appliance.counter.config import parse
 from appliance.domain.errors import Code, ConfigTrouble
 
 NAMES = {
-    "terminal.kind": {"zvt"},
-    "printer.kind": {"escpos"},
+    "terminal.kind": {"zvt", "pay-api"},
+    "printer.kind": {"escpos", "print-api"},
     "scanner.kind": {"evdev", "serial"},
     "shop.kind": {"kassa"},
 }

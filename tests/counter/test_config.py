@@ -146,7 +146,7 @@ WRONG = [
     ("shop", 'token_file = "/x"', "only one of token and token_file may be given"),
     ("shop", "connect_timeout_s = nan", "is out of range; use 0.1 to 60 seconds"),
     ("shop", 'connect_timeout_s = "5"', "a text where a number must be; write seconds from 0.1"),
-    ("terminal", 'kind = "visa"', '"visa" is not known; use zvt'),
+    ("terminal", 'kind = "visa"', '"visa" is not known; use pay-api or zvt'),
     ("terminal", 'address = "usb:/dev/x"', 'write "serial:/path" or "tcp:host:port"'),
     ("terminal", 'address = "serial:x"', 'after serial: "x" is not an absolute path'),
     ("terminal", 'address = "tcp:host"', "lacks host or port; write tcp:host:port"),
@@ -293,3 +293,54 @@ def test_any_values_are_read_or_refused_with_lines(written):
             assert "\n" not in mistake
     else:
         assert config.counter.name
+
+
+# --- applications that are reached by links -------------------------------------------------------
+
+KEY = "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE"
+KEYED = f"""\
+[links]
+keys = ["ours hmac-sha256 {KEY}", "app hmac-sha256 {KEY}"]
+sign_with = "ours"
+"""
+PAY = "[terminal]\nkind = 'pay-api'\n"
+PRINT = "[printer]\nkind = 'print-api'\n"
+RECEIPTS = "print_merchant_slip = false\nprint_declines = false\n"
+
+
+def test_an_application_has_a_key_and_no_address():
+    found = read(
+        SMALLEST + PAY + "answer_key = 'app'\n" + PRINT + RECEIPTS + "answer_key = 'app'\n" + KEYED
+    )
+    assert (found.terminal.address.scheme, found.printer.address.scheme) == ("none", "none")
+    assert not found.terminal.accept_unsigned
+    found = read(SMALLEST + PAY + "accept_unsigned = true\n" + KEYED)
+    assert found.terminal.accept_unsigned
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        (PAY + "answer_key = 'app'\n", ["[terminal] answer_key: is none of", "[terminal] kind: "]),
+        (PAY + KEYED, ["[terminal] answer_key: is missing"]),
+        (
+            PAY + "answer_key = 'other'\n" + KEYED,
+            ["[terminal] answer_key: is none of [links] keys"],
+        ),
+        (
+            PRINT + "answer_key = 'app'\n" + KEYED,
+            ["[printer] print_declines: ", "[printer] print_merchant_slip: "],
+        ),
+    ],
+)
+def test_what_an_application_lacks(text, wrong):
+    found = sorted(mistake.split(": ", 1)[1] for mistake in mistakes(SMALLEST + text))
+    assert len(found) == len(wrong)
+    for said, expected in zip(found, wrong, strict=True):
+        assert said.startswith(expected)
+
+
+def test_keys_that_cannot_be_read_are_the_only_mistake():
+    text = SMALLEST + PAY + "answer_key = 'app'\n[links]\nkeys_file = '/none'\nsign_with = 'ours'\n"
+    (mistake,) = mistakes(text)
+    assert "[links] keys_file: /none cannot be read" in mistake

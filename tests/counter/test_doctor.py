@@ -430,6 +430,32 @@ def test_keys_that_cannot_be_read_are_a_finding_and_the_rest_is_looked_at(bench,
     assert [name for name, finding in both.items() if not finding.ok] == ["shop", "links"]
 
 
+# --- applications that are reached by links -------------------------------------------------------
+
+
+def test_an_application_is_not_spoken_to(bench):
+    """What it is worth is all that can be said of it; and it has no node to look for."""
+    bench.terminal = bench.printer = must_not_be_asked
+    terminal = replace(bench.config.terminal, kind="pay-api", address=NOWHERE, knows_status=True)
+    printer = replace(bench.config.printer, kind="print-api", address=NOWHERE)
+    bench.config = replace(bench.config, terminal=terminal, printer=printer)
+    found = {finding.name: finding for finding in bench.findings()}
+    assert not found["terminal"].is_checked
+    assert not found["printer"].is_checked
+    assert "tells what became" in found["recovery"].what
+    assert "receipts only" in found["paper"].what
+    assert bench.failures() == []
+
+
+def test_what_an_application_cannot_be_trusted_with_is_said(bench):
+    terminal = replace(bench.config.terminal, kind="pay-api", address=NOWHERE, accept_unsigned=True)
+    bench.config = replace(bench.config, terminal=terminal)
+    found = {finding.name: finding for finding in bench.findings()}
+    assert "goes to the seller" in found["terminal"].what
+    assert "answer_key" in found["terminal"].fix
+    assert "knows_status" in found["recovery"].fix
+
+
 # --- text -----------------------------------------------------------------------------------------
 
 
