@@ -23,7 +23,7 @@ import structlog
 from appliance.domain.errors import Bug, Code, TerminalTrouble
 from appliance.domain.money import Money
 from appliance.domain.payment import Baseline, Card
-from appliance.drivers.link_hop import CALLBACK, LIFE_S, Door, Purpose, Signer
+from appliance.drivers.link_hop import CALLBACK, LIFE_S, Door, Purpose, Signer, Word
 from appliance.drivers.pay_words import judge
 from appliance.ports import (
     WELL,
@@ -57,7 +57,7 @@ class PayLinkOptions:
     currency: str = "EUR"
     knows_status: bool = False
     answer_s: float = 180.0
-    ask_s: float = 30.0
+    ask_s: float = 10.0
 
 
 class PayLink:
@@ -71,6 +71,7 @@ class PayLink:
         self._is_connected = False
         self._is_stopped = False
         self._question: tuple[str, float] = ("", 0.0)  # about which payment, until when it counts
+        self._waited_out: tuple[Word, ...] = ()  # said too early to count, and waited for since
 
     def traits(self) -> TerminalTraits:
         if self._options.knows_status:
@@ -122,7 +123,7 @@ class PayLink:
         try:
             self._door.show(self._signer.hop(Purpose.PAY, _payment(charge), expires_at))
             observer.prompt(Prompt.WAIT, "")
-            outcome = self._await(charge, self._options.answer_s, expires_at)
+            outcome = self._await(charge, self._options.answer_s, expires_at=expires_at)
             if isinstance(outcome, Approved | Declined):
                 observer.answered(outcome)
                 is_settled = True
@@ -141,11 +142,19 @@ class PayLink:
             )
         return expires_at
 
-    def _await(self, charge: Charge, wait_s: float, expires_at: int | None = None) -> Outcome:
+    def _await(
+        self,
+        charge: Charge,
+        wait_s: float,
+        *,
+        expires_at: int | None = None,
+        ends_with_any: bool = False,
+    ) -> Outcome:
         """The application's answer, or Unknown after wait_s seconds. expires_at: until when at
-        most there is something to wait for once the seller wants to stop."""
+        most there is something to wait for once the seller wants to stop. ends_with_any: any new
+        word ends the waiting, one that settles nothing as well."""
         until = self._clock() + wait_s
-        words = self._door.words(charge.payment_id)
+        known = words = self._door.words(charge.payment_id)
         while True:
             outcome = judge(charge, words, self._signer)
             if outcome is not None:
@@ -154,7 +163,8 @@ class PayLink:
                 return Unknown(Code.PAYMENT_UNKNOWN, "the kiosk ends")
             left_s = until - self._clock()
             has_expired = expires_at is not None and self._signer.now() >= expires_at
-            if left_s <= 0 or (self._is_stopped and has_expired):
+            is_news = ends_with_any and words != known
+            if left_s <= 0 or is_news or (self._is_stopped and has_expired):
                 return Unknown(Code.PAYMENT_UNKNOWN, "no answer came back")
             words = self._door.wait(charge.payment_id, words, min(left_s, LOOK_S))
 
@@ -184,16 +194,33 @@ class PayLink:
             if expires_at is not None and self._signer.now() < expires_at:
                 return self._await(charge, self._options.ask_s)
             return Unknown(Code.PAYMENT_UNRESOLVED, "no answer came, and none can be asked for")
+        if early_s := self._early_by(charge):
+            outcome = self._await(charge, early_s)
+            self._question = ("", 0.0)  # it is to be asked anew: now its answer counts
+            return outcome
         about, until = self._question
         if about != charge.payment_id or self._clock() >= until:
             hop = self._signer.hop(Purpose.PAY, _status(charge), self._signer.now() + LIFE_S)
-            self._question = (charge.payment_id, self._clock() + LIFE_S)
+            until = self._clock() + LIFE_S
+            self._question = (charge.payment_id, until)
             self._door.show(hop)
-        outcome = self._await(charge, self._options.ask_s)
+        wait_s = min(self._options.ask_s, until - self._clock())
+        outcome = self._await(charge, wait_s, ends_with_any=True)
         if not isinstance(outcome, Unknown) or outcome.code != Code.PAYMENT_UNKNOWN:
             self._door.hide(Purpose.PAY)
             self._question = ("", 0.0)
         return outcome
+
+    def _early_by(self, charge: Charge) -> float:
+        """For how long, in seconds, what the application has said of the link does not count yet,
+        by its own clock; 0 where it has said nothing that was not waited for before."""
+        words = self._door.words(charge.payment_id)
+        said = [w for w in words if self._signer.is_signed(w) and w not in self._waited_out]
+        if not said:
+            return 0.0
+        self._waited_out = words
+        left_s = (charge.baseline.expires_at or 0) - max(word.result.at for word in said)
+        return min(max(left_s, 0) + LOOK_S, self._options.ask_s)
 
     def reverse(self, card: Card, observer: TerminalObserver) -> Outcome:
         return Declined(Code.PAYMENT_DECLINED, "no link takes a booking back")

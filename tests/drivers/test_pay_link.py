@@ -362,3 +362,19 @@ def test_a_kiosk_that_ends_waits_for_nobody():
 def test_a_public_key_signs_no_links():
     with pytest.raises(ConfigTrouble):
         Signer(Key("k", Algorithm.ED25519, b"k" * 32), "app", False, lambda: 0)
+
+
+def test_it_is_asked_anew_once_its_answer_counts():
+    rig = Rig(answer_s=0.1)
+    lost(rig)
+    asked = rig.ask()
+    rig.far.answer(rig.far.link(Act.STATUS), Said.REFUSED, Reason.NEVER_ASKED)
+    assert isinstance(asked.result(), Unknown), "at once: whoever asks looks again"
+    rig.far.ahead_s = LIFE_S - 1  # what is left to be waited for is short
+    rig.far.answer(rig.far.link(Act.STATUS), Said.REFUSED, Reason.NEVER_ASKED)
+    assert isinstance(rig.ask().result(), Unknown)
+    assert len(rig.far.links) == 2
+    rig.far.ahead_s = LIFE_S
+    asked = rig.ask()
+    rig.far.answer(rig.far.link(Act.STATUS, 2), Said.REFUSED, Reason.NEVER_ASKED)
+    assert isinstance(asked.result(), Declined)
