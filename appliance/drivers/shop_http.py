@@ -196,11 +196,13 @@ class ShopHttp:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         wait_s: float = 0.0,
+        any_status: bool = False,
     ) -> Answer:
         """One request and its whole answer, whatever its status but those of `_refuse`.
 
         path: percent-encoded. body: JSON. wait_s: how long the shop may hold the answer back,
-        beyond the answer timeout. Raises ShopTrouble."""
+        beyond the answer timeout. any_status: those of `_refuse` are answers too, for whoever
+        wants to know what the shop says with them. Raises ShopTrouble."""
         with self._line() as line:
             limit_s = self._options.connect_timeout_s + self._options.answer_timeout_s + wait_s
             self._watch.begin(line, limit_s)
@@ -210,7 +212,8 @@ class ShopHttp:
                 raise self._unreachable(line, error, limit_s) from None
             finally:
                 self._watch.end(line)
-        _refuse(answer)
+        if not any_status:
+            _refuse(answer)
         return answer
 
     def close(self) -> None:
