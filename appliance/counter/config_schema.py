@@ -94,7 +94,8 @@ class Display:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shop:
     """token: from wherever the file says; exactly one of the three keys is given.
-    ca_file: certificates to trust besides the system's."""
+    ca_file: certificates to trust besides the system's. poll_s, ready_statuses, sellers_file: of a
+    shop that neither waits with its answers nor knows sellers, such as WooCommerce."""
 
     kind: Annotated[str, _NAMED] = "kassa"
     url: Annotated[str, rules.url()]
@@ -105,6 +106,9 @@ class Shop:
     ca_file: Annotated[Path | None, rules.path()] = None
     connect_timeout_s: Annotated[float, rules.seconds(0.1, 60)] = 5.0
     answer_timeout_s: Annotated[float, rules.seconds(0.1, 120)] = 10.0
+    poll_s: Annotated[float, rules.seconds(2, 300)] = 10.0
+    ready_statuses: Annotated[tuple[str, ...], rules.texts(10, _NAMED)] = ("processing", "on-hold")
+    sellers_file: Annotated[Path | None, rules.path()] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,10 +114,30 @@ def _kassa_shop(config: Config) -> Shop:
     )
 
 
+def _woocommerce(config: Config) -> Shop:
+    from appliance.drivers.woocommerce_shop import WooCommerceShop, WooOptions
+
+    chosen = config.shop
+    return WooCommerceShop(
+        WooOptions(
+            chosen.url,
+            chosen.token.reveal(),
+            chosen.pickup_point,
+            config.counter.name,
+            poll_s=chosen.poll_s,
+            ready_statuses=chosen.ready_statuses,
+            sellers_file=str(chosen.sellers_file or ""),
+            connect_timeout_s=chosen.connect_timeout_s,
+            answer_timeout_s=chosen.answer_timeout_s,
+            ca_file=str(chosen.ca_file or ""),
+        )
+    )
+
+
 TERMINALS: Final = {"zvt": _zvt, BY_LINK["terminal"]: _pay_link}
 PRINTERS: Final = {"escpos": _escpos, BY_LINK["printer"]: _print_link}
 SCANNERS: Final = {"evdev": _evdev, "serial": _serial_scanner}
-SHOPS: Final = {"kassa": _kassa_shop}
+SHOPS: Final = {"kassa": _kassa_shop, "woocommerce": _woocommerce}
 DRIVERS: Final[Mapping[str, Collection[str]]] = {
     "terminal": TERMINALS,
     "printer": PRINTERS,

@@ -112,10 +112,10 @@ class WooStore:
         with self.db() as db:
             (last,) = db.execute("SELECT coalesce(max(id), 12) FROM orders").fetchone()
             order_id = int(last) + 1
-            plain = {
-                k: v for k, v in members.items() if k in doc and k not in (*ITEMS, "meta_data")
-            }
-            doc |= plain
+            apart = (*ITEMS, "meta_data", "billing", "shipping")
+            doc |= {k: v for k, v in members.items() if k in doc and k not in apart}
+            for name in ("billing", "shipping"):
+                doc[name] |= dict(members.get(name) or {})
             for kind in ITEMS:
                 doc[kind] = [
                     shapes.item(kind) | dict(item) | {"id": order_id * 100 + number}
