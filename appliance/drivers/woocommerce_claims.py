@@ -78,14 +78,14 @@ class MarkClaims:
     def _try(self, order_id: str, claim_id: str, lease_s: int) -> Taken | None:
         """None where another counter's mark came in between: nobody has the order then."""
         marks, now_s = self._marks(order_id)
-        if holder := self._holder(marks, claim_id, now_s):
+        if holder := self.holder(marks, claim_id, now_s):
             return Taken(0, holder)
         mine = marks.claims.get(claim_id)
         open_payment = mine.payment if mine is not None and mine.kiosk == self._kiosk else ""
         mark = woo.ClaimMark(self._kiosk, now_s + lease_s, open_payment)
         self._write(order_id, claim_id, mark)
         marks, now_s = self._marks(order_id)
-        if self._holder(marks, claim_id, now_s) == "" and marks.claims.get(claim_id) == mark:
+        if self.holder(marks, claim_id, now_s) == "" and marks.claims.get(claim_id) == mark:
             return Taken(lease_s)
         if open_payment:
             # Another came while our customer pays: that one reads ours and steps back.
@@ -119,7 +119,8 @@ class MarkClaims:
         mark = read(answer, woo.books.book_from).claim(claim_id)
         return mark if mark is None or mark.kiosk == self._kiosk else None
 
-    def _holder(self, marks: woo.Marks, claim_id: str, now_s: int) -> str:
+    def holder(self, marks: woo.Marks, claim_id: str, now_s: int) -> str:
+        """The counter with a live mark that is not this claim's, or ""."""
         for other, mark in marks.claims.items():
             is_mine = other == claim_id and mark.kiosk == self._kiosk
             if not is_mine and mark.is_live(now_s):

@@ -14,10 +14,10 @@ import structlog
 from appliance.domain.errors import Code, ConfigTrouble, OrderTrouble, ShopTrouble
 from appliance.domain.facts import Fact
 from appliance.domain.order import Order, OrderStatus
-from appliance.drivers.shop_http import HttpOptions
+from appliance.drivers.shop_http import Answer, HttpOptions
 from appliance.drivers.woocommerce_claims import Claims, MarkClaims, Plugin
 from appliance.drivers.woocommerce_facts import Bookkeeper
-from appliance.drivers.woocommerce_http import Key, WooHttp, read
+from appliance.drivers.woocommerce_http import Key, WooHttp, read, shop_time
 from appliance.drivers.woocommerce_poll import OpenOrders
 from appliance.ports import (
     Claimed,
@@ -120,7 +120,7 @@ class WooCommerceShop:
         try:
             if woo.paths.is_order_id(number):
                 try:
-                    found = self._read(number)
+                    found = self._order_of(self._ask(number))
                 except OrderTrouble as trouble:
                     log.debug("shop_order_by_id", code=trouble.code)
                 else:
@@ -151,14 +151,18 @@ class WooCommerceShop:
         if not woo.paths.is_order_id(order_id) or not woo.is_id(claim_id):
             return ClaimRefused(Code.ORDER_UNKNOWN, shopapi.one_line(order_id[:80]))
         try:
-            fresh = self._read(order_id).order
-            if refused := self._refusal(fresh, version):
+            answer = self._ask(order_id)
+            found = self._order_of(answer)
+            if refused := self._refusal(found.order, version):
                 return refused  # and no mark is left in an order that is not ours to mark
+            # With the plugin too: it may have come while another counter's mark still lives.
+            if holder := self._marks.holder(found.marks, claim_id, shop_time(answer)):
+                return ClaimRefused(Code.ORDER_CLAIMED, holder, found.order)
             claims = self._claims()
             taken = claims.take(order_id, claim_id, lease_s)
             if not taken.lease_s:
-                return ClaimRefused(Code.ORDER_CLAIMED, taken.holder, fresh)
-            fresh = self._read(order_id).order
+                return ClaimRefused(Code.ORDER_CLAIMED, taken.holder, found.order)
+            fresh = self._order_of(self._ask(order_id)).order
             if refused := self._refusal(fresh, version):
                 claims.release(order_id, claim_id)
                 return refused
@@ -180,8 +184,10 @@ class WooCommerceShop:
     def _claims(self) -> Claims:
         return self._plugin if self._plugin.is_there() else self._marks
 
-    def _read(self, order_id: str) -> woo.WooOrder:
-        answer = self._http.ask("GET", woo.paths.order_path(order_id), woo.paths.one())
+    def _ask(self, order_id: str) -> Answer:
+        return self._http.ask("GET", woo.paths.order_path(order_id), woo.paths.one())
+
+    def _order_of(self, answer: Answer) -> woo.WooOrder:
         return read(answer, lambda raw: woo.order_from(raw, self._pickup))
 
     def deliver(self, facts: Sequence[Fact], after: str = "") -> None:

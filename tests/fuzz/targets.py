@@ -9,7 +9,7 @@ from typing import Final
 from appliance.counter.config_rules import Wrong
 from appliance.domain.errors import ConfigTrouble, JournalTrouble
 from appliance.domain.money import MoneyError
-from appliance.protocols import shopapi
+from appliance.protocols import shopapi, woocommerce
 from appliance.protocols.links import (
     kassa,
     paypal_here,
@@ -21,11 +21,12 @@ from appliance.protocols.links import (
 from appliance.protocols.links.messages import LinkError
 from appliance.protocols.shopapi import ShopApiError
 from appliance.protocols.zvt.errors import ZvtError
-from tests.fuzz import devices, links, shop, texts, zvt
+from tests.fuzz import devices, links, shop, texts, woo, zvt
 from tests.fuzz.target import Target
 
 _SHOP: Final = (ShopApiError,)
 _LINK: Final = (LinkError,)
+_WOO: Final = (woocommerce.WooError,)
 
 TARGETS: Final[Mapping[str, Target]] = {
     # the terminal
@@ -62,6 +63,10 @@ TARGETS: Final[Mapping[str, Target]] = {
     "link-sumup": Target(links.link(sumup.parse, sumup.build), _LINK),
     "link-result": Target(links.result, _LINK),
     "link-address": Target(links.address, _LINK, longest=256),
+    "woo-order": Target(woo.order, _WOO, longest=4096, price=3),
+    "woo-page": Target(woo.page, _WOO, longest=8192, price=5),
+    "woo-book": Target(woo.book, _WOO, longest=4096, price=2),
+    "woo-message": Target(woo.message, _WOO),
     # the demo shop
     "shop-claim-request": Target(
         shop.body(shopapi.claim_request_from, shopapi.claim_request_message), _SHOP

@@ -15,10 +15,11 @@ import hashlib
 import html
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Annotated, Any, Final
 
+import msgspec
 from msgspec import Meta, Struct
 
 from appliance.domain.money import Currency, Money, MoneyError, Quantity, currency
@@ -163,7 +164,7 @@ class _WooOrder(Struct):
     date_paid_gmt: _Moment | None = None
     transaction_id: str = ""
     customer_note: str = ""
-    billing: _Billing = field(default_factory=_Billing)
+    billing: _Billing = msgspec.field(default_factory=_Billing)
     tax_lines: Annotated[list[_TaxLine], Meta(max_length=50)] = []
     fee_lines: Annotated[list[_Fee], Meta(max_length=50)] = []
     coupon_lines: Annotated[list[_Coupon], Meta(max_length=40)] = []

@@ -27,7 +27,8 @@ STOP_S: Final = 5.0
 
 class FakeWoo:
     """path: its database. plugin: whether the Kassa plugin is active. seed: of its faults. More:
-    see WooStore. requests: method, path with query and bytes of each answer so far."""
+    see WooStore. wsgi: the shop for a transport without a
+    network. requests: method, path with query and bytes of each answer so far."""
 
     def __init__(
         self,
@@ -42,7 +43,8 @@ class FakeWoo:
         self.plugin = plugin
         self.requests: list[tuple[str, str, int]] = []
         self.app = wordpress(self.store, Gate(dict(KEYS)), lambda: self.plugin)
-        self._faulty = Faulty(self._counting(self.app), seed)
+        self.wsgi = self._counting(self.app)
+        self._faulty = Faulty(self.wsgi, seed)
         self._server: BaseWSGIServer | None = None
         self._thread: threading.Thread | None = None
 
