@@ -247,6 +247,17 @@ wish() {
     touch "$stamps/$2"
 }
 
+# The shop's plugin is PHP over MariaDB, and tested so. As `wish`, but of several packages.
+wish_php() {
+    local packages=(php-cli php-mysql mariadb-server)
+    [ ! -e "$stamps/php" ] || return 0
+    if ! command -v php >/dev/null || ! php -m | grep -qx mysqli || ! PATH=$PATH:/usr/sbin command -v mariadbd >/dev/null; then
+        apt_install may-ask "${packages[@]}" ||
+            say "the tests of the WordPress plugin need ${packages[*]} and are left out. Cure: sudo apt-get install ${packages[*]}"
+    fi
+    touch "$stamps/php"
+}
+
 install_shellcheck() {
     if [ -x "$venv/bin/shellcheck" ] || command -v shellcheck >/dev/null; then return 0; fi
     apt_install may-ask shellcheck || die "the checks need shellcheck. Cure: sudo apt-get install shellcheck"
@@ -317,5 +328,6 @@ case $1 in
         install_chromium
         [ ! -e /dev/fuse ] || wish fusermount3 fuse3 'the tests with power cuts'
         wish systemd-hwdb udev "the tests of the devices' models"
+        wish_php
         ;;
 esac

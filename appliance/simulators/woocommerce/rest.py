@@ -26,8 +26,14 @@ class _Invalid(Exception):
     """rest_invalid_param, 400."""
 
 
-def wordpress(store: WooStore, gate: Gate, has_plugin: Callable[[], bool]) -> Flask:
-    """has_plugin: whether the Kassa plugin is active now."""
+Plugin = Callable[[Request], Response]
+
+
+def wordpress(
+    store: WooStore, gate: Gate, has_plugin: Callable[[], bool], plugin: Plugin | None = None
+) -> Flask:
+    """has_plugin: whether the Kassa plugin is active now. plugin: what answers for it, by default
+    plugin.py."""
     app = Flask(__name__)
     app.json.sort_keys = False  # type: ignore[attr-defined]
 
@@ -42,7 +48,7 @@ def wordpress(store: WooStore, gate: Gate, has_plugin: Callable[[], bool]) -> Fl
                 gate.check(request)
             except Unauthorised as refused:
                 return _json(refused.answer, 401)
-        return None
+        return plugin(request) if is_plugins and plugin is not None else None
 
     @app.after_request
     def finish(response: Response) -> Response:

@@ -12,7 +12,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from appliance.simulators.woocommerce.auth import ApiKey, Gate
 from appliance.simulators.woocommerce.faults import Faulty, WooFaults
-from appliance.simulators.woocommerce.rest import wordpress
+from appliance.simulators.woocommerce.rest import Plugin, wordpress
 from appliance.simulators.woocommerce.store import WooStore
 
 log = structlog.get_logger()
@@ -26,7 +26,8 @@ STOP_S: Final = 5.0
 
 
 class FakeWoo:
-    """path: its database. plugin: whether the Kassa plugin is active. seed: of its faults. More:
+    """path: its database. plugin: whether the Kassa plugin is active; plugin_by: see
+    wordpress. seed: of its faults. More:
     see WooStore. wsgi: the shop for a transport without a
     network. requests: method, path with query and bytes of each answer so far."""
 
@@ -35,6 +36,7 @@ class FakeWoo:
         path: str = ":memory:",
         *,
         plugin: bool = False,
+        plugin_by: Plugin | None = None,
         seed: int = 1,
         clock: Callable[[], float] = time.time,
         **more: Any,
@@ -42,7 +44,7 @@ class FakeWoo:
         self.store = WooStore(path, clock=clock, **more)
         self.plugin = plugin
         self.requests: list[tuple[str, str, int]] = []
-        self.app = wordpress(self.store, Gate(dict(KEYS)), lambda: self.plugin)
+        self.app = wordpress(self.store, Gate(dict(KEYS)), lambda: self.plugin, plugin_by)
         self.wsgi = self._counting(self.app)
         self._faulty = Faulty(self.wsgi, seed)
         self._server: BaseWSGIServer | None = None
