@@ -106,17 +106,24 @@ class Bookkeeper:
         claims.let_go(order_id, _claim(fact), payment)
         words = f"Paid {amount} at the counter {self._kiosk}. Reference: {there.reference}."
         self._note(order_id, words, payment)
-        self._tell_office(order_id, book, woo.books.payment_trouble(book), payment)
+        if trouble := woo.books.payment_trouble(book):
+            text = woo.books.attention_text(book, trouble)
+            self._tell_office(order_id, book, text, payment)
 
     def _handed_over(self, fact: Fact, order_id: str, claims: Claims) -> None:
-        before = self._book(order_id)
-        if not before.handed_over:
-            self._put(order_id, woo.books.handed_over_message(before, fact.id))
-            after = self._book(order_id)
-            if not after.handed_over:
+        book = self._book(order_id)
+        if not book.handed_over:
+            entries = []
+            if trouble := woo.books.trouble_before(book):
+                text = woo.books.attention_text(book, trouble)
+                entries.append(woo.text_meta(woo.ATTENTION, text))
+            self._put(order_id, woo.books.handed_over_message(book, fact.id, *entries))
+            book = self._book(order_id)
+            if not book.handed_over:
                 raise ShopTrouble(Code.SHOP_NONSENSE, f"order {order_id} is not handed over")
-            trouble = woo.books.hand_over_trouble(before, after)
-            self._tell_office(order_id, after, trouble, "handed over")
+        # On a repeat as well: the try before may have ended between the two.
+        text = woo.books.attention_text(book, woo.books.trouble_after(book))
+        self._tell_office(order_id, book, text, woo.books.HANDED)
         claims.release(order_id, _claim(fact))
 
     # --- the shop -----------------------------------------------------------------------------
@@ -130,14 +137,13 @@ class Bookkeeper:
         answer = self._http.ask("PUT", woo.paths.order_path(order_id), [("_fields", "id")], body)
         read(answer, woo.read_json)
 
-    def _tell_office(self, order_id: str, book: Book, trouble: str, operation: str) -> None:
-        if not trouble:
-            return
-        text = woo.books.attention_text(book, trouble)
+    def _tell_office(self, order_id: str, book: Book, text: str, operation: str) -> None:
+        """text: all that the office must look at. In a note where it is about this operation."""
         if text != book.attention:
             entry = woo.text_meta(woo.ATTENTION, text)
             self._put(order_id, woo.books.meta_message(entry))
-        self._note(order_id, f"Please look at this order: {trouble}.", f"{operation} attention")
+        if operation != woo.books.HANDED or woo.books.HANDED in text:
+            self._note(order_id, f"Please look at this order: {text}.", f"{operation} attention")
 
     def _note(self, order_id: str, words: str, operation: str) -> None:
         """Once: a note with this operation in it may be there from a try whose answer was lost."""

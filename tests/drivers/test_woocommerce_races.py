@@ -112,8 +112,11 @@ def test_set_paid_would_have_done_nothing(bench: WooBench) -> None:
 # --- the office is quicker --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("status", "then"), [("cancelled", "completed"), ("refunded", "refunded")])
-def test_ended_while_the_customer_paid(bench: WooBench, status: str, then: str) -> None:
+@pytest.mark.parametrize(
+    ("status", "then", "said"),
+    [("cancelled", "completed", "was cancelled"), ("refunded", "refunded", "is refunded")],
+)
+def test_ended_while_the_customer_paid(bench: WooBench, status: str, then: str, said: str) -> None:
     (found, *_) = _payable(bench.first)
     bench.first.deliver(story(found)[:1])
     bench.set_status(found.id, status)
@@ -121,8 +124,26 @@ def test_ended_while_the_customer_paid(bench: WooBench, status: str, then: str) 
     assert bench.booked(found.id) == [found.due.amount]
     assert stored(bench, found)["status"] == then
     assert f"the order is {status}" in bench.meta(found.id)["_kassa_attention"]
-    assert f"the order was {status}" in bench.meta(found.id)["_kassa_attention"]
+    assert f"the order {said}" in bench.meta(found.id)["_kassa_attention"]
     assert len([note for note in bench.notes(found.id) if "Please look" in note]) == 2
+
+
+@pytest.mark.parametrize("fault", [Fault.LOST, Fault.PHP_WARNING])
+@pytest.mark.parametrize("lost", range(3))
+def test_the_office_is_told_whatever_answer_is_lost(
+    bench: WooBench, fault: Fault, lost: int
+) -> None:
+    (found, *_) = _payable(bench.first)
+    bench.first.deliver(story(found)[:2])
+    bench.set_status(found.id, "cancelled")
+    method, path = (("PUT", "/orders/"), ("GET", "/orders/"), ("POST", "/notes"))[lost]
+    bench.shop.fail(WooFaults(fault, method, path, times=1))
+    for _ in range(3):
+        with suppress(ShopTrouble):
+            bench.first.deliver(story(found)[2:])
+            break
+    assert "the order was cancelled" in bench.meta(found.id)["_kassa_attention"]
+    assert len([note for note in bench.notes(found.id) if "Please look" in note]) == 1
 
 
 def test_failed_while_the_customer_paid(bench: WooBench) -> None:
@@ -171,7 +192,7 @@ def test_paid_online_while_the_customer_pays_here(bench: WooBench) -> None:
     value = stored(bench, found)
     assert value["transaction_id"] == "pi_online", "another payment's reference is not written over"
     assert bench.booked(found.id) == [found.due.amount]
-    assert "in another way too" in bench.meta(found.id)["_kassa_attention"]
+    assert "paid in another way too" in bench.meta(found.id)["_kassa_attention"]
     assert bench.first.order(found.number).due.amount == -found.due.amount
 
 

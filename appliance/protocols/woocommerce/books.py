@@ -149,27 +149,40 @@ def note_message(text: str) -> bytes:
 # --- what the office must look at -------------------------------------------------------------
 
 
+ANOTHER_WAY: Final = "paid in another way too"
+
+
 def payment_trouble(book: Book) -> str:
     """Why the office must look at an order with a counter's payment in it, or ""."""
     found = []
     if book.status in OUT_OF_ORDER:
         found.append(f"paid at the counter, but the order is {book.status}")
     if book.is_paid_elsewhere:
-        found.append("paid at the counter and in another way too: money back may be due")
+        found.append(f"paid at the counter, and {ANOTHER_WAY}: money back may be due")
     elif _exceeds(book):
         found.append("paid more than its total at the counter: money back may be due")
     return "; ".join(found)
 
 
-def hand_over_trouble(before: Book, after: Book) -> str:
+HANDED: Final = "handed over"
+"""How each trouble with a hand-over begins, so that it is known from those with a payment."""
+
+
+def trouble_before(book: Book) -> str:
+    """Why the office must look at an order that is about to be handed over, or "". To be written
+    together with the hand-over: afterwards nobody can tell what was before."""
+    if book.status in OUT_OF_ORDER - LEFT_ALONE:
+        return f"{HANDED} and completed, but the order was {book.status}"
+    return ""
+
+
+def trouble_after(book: Book) -> str:
     """Why the office must look at an order that was handed over, or ""."""
     found = []
-    if before.status in OUT_OF_ORDER:
-        found.append(f"handed over, but the order was {before.status}")
-    if after.status != "completed" and before.status not in OUT_OF_ORDER:
-        found.append(f"handed over, but the order is {after.status}")
-    if after.paid and after.is_paid_elsewhere and not before.is_paid_elsewhere:
-        found.append("its reference is not the counter's any more: it may be paid twice")
+    if book.status != "completed":
+        found.append(f"{HANDED}, but the order is {book.status}")
+    if book.paid and book.is_paid_elsewhere and ANOTHER_WAY not in book.attention:
+        found.append(f"{HANDED}, and {ANOTHER_WAY}: money back may be due")
     return "; ".join(found)
 
 
@@ -183,6 +196,6 @@ def _exceeds(book: Book) -> bool:
 
 def attention_text(book: Book, trouble: str) -> str:
     """What stands there, and this, once."""
-    if trouble in book.attention:
+    if not trouble or trouble in book.attention:
         return book.attention
     return "; ".join(text for text in (book.attention, trouble) if text)[:LONGEST_TEXT]
