@@ -106,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     link.set_defaults(run=_link)
 
+    _shop_commands(commands.add_parser("shop", help="check the shop; print order labels"))
     journal = commands.add_parser("journal", help="read the journal").add_subparsers(
         required=True, metavar="WHAT"
     )
@@ -128,6 +129,23 @@ def _parser() -> argparse.ArgumentParser:
             )
             part.add_argument("--subject", default="", help="one handover or print job")
     return parser
+
+
+def _shop_commands(parser: argparse.ArgumentParser) -> None:
+    parts = parser.add_subparsers(required=True, metavar="WHAT")
+    check = parts.add_parser("check", help="try address and key, and say what is missing")
+    _config_option(check)
+    check.set_defaults(run=_shop_check)
+    labels = parts.add_parser("labels", help="barcodes of the open orders, for picked goods")
+    _config_option(labels)
+    labels.add_argument("--pdf", default="", metavar="FILE", help="sheets of 24 labels, A4")
+    labels.add_argument(
+        "--escpos", default="", metavar="FILE", help="what a receipt printer takes, into a file"
+    )
+    labels.add_argument(
+        "orders", nargs="*", metavar="ORDER", help="these alone (default: all open)"
+    )
+    labels.set_defaults(run=_shop_labels)
 
 
 def _number(last: int) -> Callable[[str], int]:
@@ -223,6 +241,25 @@ def _doctor(parsed: argparse.Namespace) -> int:
 
     config, missing = doctor_config.load(parsed.config, names=names())
     return doctor.main(config, missing)
+
+
+def _shop_check(parsed: argparse.Namespace) -> int:
+    from appliance.counter.shop_check import main as check
+
+    return check(_load(parsed.config))
+
+
+def _shop_labels(parsed: argparse.Namespace) -> int:
+    from appliance.counter.labels import write
+
+    try:
+        count = write(
+            _load(parsed.config), parsed.orders, sheet_to=parsed.pdf, escpos_to=parsed.escpos
+        )
+    except OSError as error:
+        raise _NoInput(f"{error.filename}: {error.strerror}") from None
+    print(f"{count} labels")
+    return 0
 
 
 def _demo(parsed: argparse.Namespace) -> int:

@@ -38,7 +38,14 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [["run"], ["doctor"], ["demo"], *(["journal", what] for what in ("show", "verify", "export"))],
+    [
+        ["run"],
+        ["doctor"],
+        ["demo"],
+        ["shop", "check"],
+        ["shop", "labels"],
+        *(["journal", what] for what in ("show", "verify", "export")),
+    ],
 )
 def test_help_explains_every_option(capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
