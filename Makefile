@@ -59,6 +59,11 @@ bench: ## measure what the counter promises: speed, memory, start-up
 	@tools/setup.sh test
 	@$(BIN)/python -m tests.bench
 
+.PHONY: bench-shops
+bench-shops: ## count what a counter asks of a WooCommerce shop, by open orders and counters
+	@tools/setup.sh test
+	@$(BIN)/python -m tests.bench_shops
+
 .PHONY: sim
 sim: ## play a simulated town and tell what went wrong: make sim SEED=1 DAYS=1
 	@tools/setup.sh test

@@ -1,8 +1,9 @@
 """The open orders of one pickup point, kept up to date with few requests.
 
 A poll asks for what was modified since the poll before, with an overlap; every few minutes, and at
-the start, all open orders are read again, and what is absent is open no longer. WooCommerce has
-no filter for the pickup point: orders of other places are read and dropped.
+the start, the list of all open orders is read again, and what is absent is open no longer; in
+full only those whose time of modification is not the known one. WooCommerce has no filter for the
+pickup point: orders of other places are read and dropped.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import hashlib
 import random
 import threading
 import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
@@ -24,6 +26,7 @@ from appliance.protocols import woocommerce as woo
 
 log = structlog.get_logger()
 
+P = TypeVar("P", woo.Page, woo.Stamps)
 OVERLAP_S: Final = 15
 """modified_after is strictly greater, in whole seconds, and clocks of a shop's servers differ."""
 RESYNC_S: Final = 300.0
@@ -50,6 +53,7 @@ class OpenOrders:
         self._closed = threading.Event()
         self._orders: dict[str, woo.WooOrder] = {}  # by id
         self._malformed: dict[str, str] = {}
+        self._seen: dict[str, str] = {}  # of all places: id -> when it was modified
         self._since = ""  # UTC: what was modified later has not been asked for
         self._resync_at = float("-inf")
         self._poll_at = float("-inf")
@@ -57,10 +61,6 @@ class OpenOrders:
     def close(self) -> None:
         """A waiting `snapshot` ends at once."""
         self._closed.set()
-
-    def resync_soon(self) -> None:
-        """The next poll reads all of them."""
-        self._resync_at = float("-inf")
 
     def snapshot(self, etag: str, wait_s: float) -> Snapshot | None:
         """See ports.Shop. Raises ShopTrouble."""
@@ -82,13 +82,15 @@ class OpenOrders:
         spread = self._chance.uniform(1 - JITTER, 1 + JITTER)
         # Before the request: a shop that is slow to fail is not asked the more often.
         self._poll_at = time.monotonic() + self._poll_s * spread
-        if all_of_them or time.monotonic() >= self._resync_at or not self._read_changes():
+        if all_of_them or not self._since:
             self._read_all()
+        elif time.monotonic() >= self._resync_at or not self._read_changes():
+            self._reconcile()
 
     def _read_changes(self) -> bool:
         """What was modified lately; whether that was all of it."""
         answer = self._http.ask("GET", woo.paths.ORDERS, woo.paths.changed_orders(self._since, 1))
-        page = read(answer, lambda raw: woo.page_from(raw, self._pickup))
+        page = read(answer, self._page)
         if page.rows == woo.PAGE:
             return False  # read in pages, a list by the time of the change slips
         self._since = _before(shop_time(answer))
@@ -98,8 +100,26 @@ class OpenOrders:
         return True
 
     def _read_all(self) -> None:
-        pages, begun = self._pages()
-        self._orders, self._malformed = {}, {}
+        """Every open order in full."""
+        pages, begun = self._walk(woo.paths.open_orders, self._page)
+        self._orders, self._malformed, self._seen = {}, {}, {}
+        self._done(pages, begun)
+
+    def _reconcile(self) -> None:
+        """Which orders are open, and in full those that are not known as they are."""
+        found, begun = self._walk(woo.paths.stamps, woo.stamps_from)
+        stamps = {key: at for part in found for key, at in part.modified.items()}
+        stale = [key for key, at in stamps.items() if self._seen.get(key) != at]
+        pages = []
+        for start in range(0, len(stale), woo.PAGE):
+            query = woo.paths.these(stale[start : start + woo.PAGE])
+            pages.append(read(self._http.ask("GET", woo.paths.ORDERS, query), self._page))
+        self._orders = {key: order for key, order in self._orders.items() if key in stamps}
+        self._seen = {key: at for key, at in self._seen.items() if key in stamps}
+        self._malformed = {}  # those are never known, so that they were all among the stale ones
+        self._done(pages, begun)
+
+    def _done(self, pages: Sequence[woo.Page], begun: str) -> None:
         for page in pages:
             for order in page.orders:
                 self._take(order)
@@ -107,14 +127,21 @@ class OpenOrders:
         self._since = begun
         self._resync_at = time.monotonic() + self._resync_s
 
-    def _pages(self) -> tuple[list[woo.Page], str]:
-        """All open orders, and since when they are known."""
-        pages: list[woo.Page] = []
+    def _page(self, raw: bytes) -> woo.Page:
+        return woo.page_from(raw, self._pickup)
+
+    def _walk(
+        self,
+        query: Callable[[Sequence[str], str, int], woo.paths.Query],
+        reader: Callable[[bytes], P],
+    ) -> tuple[list[P], str]:
+        """The whole list of open orders, page by page, and since when it is known."""
+        pages: list[P] = []
         begun, after, page_no = "", "", 1
         for _ in range(MOST_PAGES):
-            query = woo.paths.open_orders(self._pickup.ready, after, page_no)
-            answer = self._http.ask("GET", woo.paths.ORDERS, query)
-            pages.append(read(answer, lambda raw: woo.page_from(raw, self._pickup)))
+            asked = query(self._pickup.ready, after, page_no)
+            answer = self._http.ask("GET", woo.paths.ORDERS, asked)
+            pages.append(read(answer, reader))
             begun = begun or _before(shop_time(answer))
             if pages[-1].rows < woo.PAGE:
                 return pages, begun
@@ -126,6 +153,7 @@ class OpenOrders:
     def _take(self, found: woo.WooOrder) -> None:
         order = found.order
         self._malformed.pop(order.number, None)
+        self._seen[order.id] = found.modified_at
         if order.status is OrderStatus.READY and order.pickup_point == self._pickup.point:
             self._orders[order.id] = found
         else:
@@ -138,6 +166,7 @@ class OpenOrders:
             for found in list(self._orders.values()):
                 if found.order.number == number:
                     del self._orders[found.order.id]
+                    self._seen.pop(found.order.id, None)
 
     def _snapshot(self) -> Snapshot:
         orders = tuple(self._orders[key].order for key in sorted(self._orders, key=int))

@@ -301,6 +301,13 @@ def what_is_gone_is_404_and_cannot_be_written(shop: Shop) -> None:
 
 
 @check
+def orders_are_read_by_their_ids(shop: Shop) -> None:
+    with shop.order() as first, shop.order(), shop.order(status="cancelled") as third:
+        found = shop.listed(include=f"{first},{third}", status="any")
+        assert sorted(found) == [first, third]
+
+
+@check
 def an_order_is_searched_by_its_number(shop: Shop) -> None:
     with shop.order() as made:
         number = shop.get(made)["number"]

@@ -231,7 +231,30 @@ def test_too_many_changes_at_once_are_read_anew(far: FakeWoo) -> None:
     then = link.snapshot(first.etag, 5)
     assert then is not None
     assert len(then.orders) == 124
-    assert [path for _, path, _ in far.requests[-3:] if "orderby=date" in path]
+    assert [path for _, path, _ in far.requests[-4:] if "orderby=date" in path]
+
+
+def test_what_is_open_is_read_again_and_in_full_only_what_is_new(far: FakeWoo) -> None:
+    link = over_tls(far)
+    link._open._poll_s = 0.01
+    first = link.snapshot("", 0)
+    assert first is not None
+    far.store.trash(13)  # which no list of changes tells
+    with far.store.db() as db:
+        doc = json.loads(far.store.rows()[2]["doc"]) | {"total": "1"}
+        db.execute("UPDATE orders SET doc = ?, modified = 5 WHERE id = 15", (json.dumps(doc),))
+        db.execute("UPDATE orders SET modified = 5 WHERE id = 13")
+    link._open._resync_at = 0.0
+    then = link.snapshot(first.etag, 5)
+    assert then is not None
+    assert {found.id for found in then.orders} == {"14", "16"}
+    assert set(then.malformed) == {"15"}
+    assert "include=15&" in far.requests[-1][1].replace("%2C", ",")
+    # What cannot be read is asked for again each time; what is known is not.
+    link._open._resync_at = 0.0
+    link._open._poll_at = 0.0
+    assert link.snapshot(then.etag, 0) is None
+    assert "include=15&" in far.requests[-1][1].replace("%2C", ",")
 
 
 def test_a_poll_that_fails_keeps_what_is_known(far: FakeWoo) -> None:

@@ -27,10 +27,12 @@ from appliance.protocols.woocommerce.orders import (
     READY,
     Page,
     Pickup,
+    Stamps,
     WooOrder,
     order_from,
     order_from_json,
     page_from,
+    stamps_from,
 )
 from appliance.protocols.woocommerce.strict import (
     WooError,
@@ -52,6 +54,7 @@ __all__ = [
     "Page",
     "PaymentMark",
     "Pickup",
+    "Stamps",
     "WooError",
     "WooMalformed",
     "WooOrder",
@@ -71,5 +74,6 @@ __all__ = [
     "problem_from",
     "read_json",
     "reference",
+    "stamps_from",
     "text_meta",
 ]

@@ -210,6 +210,28 @@ def page_from(raw: bytes, pickup: Pickup) -> Page:
     return Page(tuple(sound), len(values), created[:19], malformed)
 
 
+class _Stamp(Struct):
+    id: Annotated[int, Meta(ge=1)]
+    date_modified_gmt: _Moment
+    date_created_gmt: _Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Stamps:
+    """modified: order id -> when. last_created: of the newest, "" with none."""
+
+    modified: Mapping[str, str]
+    rows: int
+    last_created: str
+
+
+def stamps_from(raw: bytes) -> Stamps:
+    """Raises WooError."""
+    found = convert(list[_Stamp], read_json(raw))
+    created = max((stamp.date_created_gmt for stamp in found), default="")
+    return Stamps({str(s.id): s.date_modified_gmt for s in found}, len(found), created)
+
+
 def _is_elsewhere(value: object, pickup: Pickup) -> bool:
     """Whether an order that cannot be read is certainly no concern of this pickup point."""
     if not isinstance(value, dict):

@@ -10,6 +10,7 @@ from appliance.protocols.woocommerce.orders import DIGITS, FIELDS, PAGE
 WC: Final = "/wp-json/wc/v3"
 PLUGIN: Final = "/wp-json/kassa/v1"
 ORDERS: Final = f"{WC}/orders"
+STAMP: Final = "id,date_modified_gmt,date_created_gmt"
 LARGEST_ID: Final = 10**15
 
 Query = list[tuple[str, str]]
@@ -45,6 +46,17 @@ def open_orders(statuses: Sequence[str], after: str, page: int) -> Query:
         *([("after", after)] if after else []),
         *one(),
     ]
+
+
+def stamps(statuses: Sequence[str], after: str, page: int) -> Query:
+    """As open_orders, of each order only what tells whether it is known: far fewer bytes."""
+    query = open_orders(statuses, after, page)
+    return [(name, STAMP if name == "_fields" else value) for name, value in query]
+
+
+def these(ids: Sequence[str]) -> Query:
+    """These orders, at most PAGE, whatever their status."""
+    return [("include", ",".join(ids)), ("status", "any"), ("per_page", str(PAGE)), *one()]
 
 
 def changed_orders(since: str, page: int) -> Query:

@@ -223,6 +223,8 @@ def test_the_queries() -> None:
     )
     assert "after" not in dict(paths.open_orders(("a", "b"), "", 1))
     assert dict(paths.open_orders(("a", "b"), "", 1))["status"] == "a,b"
+    assert dict(paths.stamps(("a",), "", 1))["_fields"] == paths.STAMP
+    assert dict(paths.these(["1", "2"]))["include"] == "1,2"
     assert dict(paths.changed_orders("t", 1))["modified_after"] == "t"
     assert dict(paths.search("13"))["search"] == "13"
     assert paths.order_path("13") == "/wp-json/wc/v3/orders/13"

@@ -375,3 +375,14 @@ def test_a_page_has_what_can_be_read() -> None:
         woo.page_from(raw([good] * 101), HERE)
     with pytest.raises(woo.WooError):
         woo.page_from(b"{}", HERE)
+
+
+def test_stamps_tell_whether_an_order_is_known() -> None:
+    value = answered()
+    other = value | {"id": 14, "date_created_gmt": "2027-01-01T00:00:00"}
+    found = woo.stamps_from(raw([value, other]))
+    assert dict(found.modified) == dict.fromkeys(("13", "14"), value["date_modified_gmt"])
+    assert (found.rows, found.last_created) == (2, "2027-01-01T00:00:00")
+    assert woo.stamps_from(b"[]") == woo.Stamps({}, 0, "")
+    with pytest.raises(woo.WooError):
+        woo.stamps_from(b'[{"id":1}]')
