@@ -70,9 +70,9 @@ def sheet(orders: Sequence[Order]) -> bytes:
 
 def _draw(page: pdf.Page, left: float, top: float, order: Order) -> None:
     x, code = left + _EDGE_MM, code_of(order)
-    page.text(x, top + 10, order.number[:18], size=16, bold=True)
+    page.text(x, top + 9.5, order.number[:18], size=15, bold=True)
     for row, text in enumerate(_below(order)):
-        page.text(x, top + 15 + 4 * row, text[:30])
+        page.text(x, top + 13.5 + 3.5 * row, text[:32], size=8)
     _qr(page, left + _WIDTH_MM - _EDGE_MM - _QR_MM, top + 6, code)
     bars = _bars(code)
     each = min(0.4, _WIDEST_BARS_MM / len(bars)) if bars else 0.0
@@ -82,7 +82,9 @@ def _draw(page: pdf.Page, left: float, top: float, order: Order) -> None:
 
 def _below(order: Order) -> list[str]:
     """Under the number: who, how much, where."""
-    words = [order.customer.name, f"{len(order.lines)} positions, {order.total}", order.cell]
+    count = len(order.lines)
+    much = f"{count} position{'s' if count != 1 else ''}, {order.total}"
+    words = [order.customer.name, much, order.cell]
     return [word for word in words if word][:3]
 
 
