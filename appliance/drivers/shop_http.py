@@ -14,7 +14,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -196,13 +196,13 @@ class ShopHttp:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         wait_s: float = 0.0,
-        any_status: bool = False,
+        also: Container[int] = (),
     ) -> Answer:
         """One request and its whole answer, whatever its status but those of `_refuse`.
 
         path: percent-encoded. body: JSON. wait_s: how long the shop may hold the answer back,
-        beyond the answer timeout. any_status: those of `_refuse` are answers too, for whoever
-        wants to know what the shop says with them. Raises ShopTrouble."""
+        beyond the answer timeout. also: statuses of `_refuse` that are answers here, as what
+        the shop says with them matters. Raises ShopTrouble."""
         with self._line() as line:
             limit_s = self._options.connect_timeout_s + self._options.answer_timeout_s + wait_s
             self._watch.begin(line, limit_s)
@@ -212,7 +212,7 @@ class ShopHttp:
                 raise self._unreachable(line, error, limit_s) from None
             finally:
                 self._watch.end(line)
-        if not any_status:
+        if answer.status not in also:
             _refuse(answer)
         return answer
 

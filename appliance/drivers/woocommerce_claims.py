@@ -12,20 +12,17 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol
 
 import structlog
 
 from appliance.domain.errors import Code, ShopTrouble
 from appliance.drivers.shop_http import Answer
-from appliance.drivers.woocommerce_http import WooHttp, read, shop_time
+from appliance.drivers.woocommerce_http import Query, WooHttp, read, shop_time
 from appliance.protocols import woocommerce as woo
 
 log = structlog.get_logger()
-
-T = TypeVar("T")
 
 TRIES: Final = 3
 LONGEST_PAUSE_S: Final = 0.8
@@ -140,10 +137,10 @@ class MarkClaims:
 
 
 class PluginGone(ShopTrouble):
-    """The plugin was there, and is not any more."""
+    """The plugin is not there; a caller that thought so asks again."""
 
     def __init__(self) -> None:
-        super().__init__(Code.SHOP_BUSY, "the shop's Kassa plugin is not there any more")
+        super().__init__(Code.SHOP_BUSY, "the shop's Kassa plugin is not there, or not any more")
 
 
 class Plugin:
@@ -163,24 +160,26 @@ class Plugin:
         """Raises ShopTrouble."""
         is_time = time.monotonic() - self._asked_at >= ASKED_EVERY_S
         if not self._is_there and is_time:
-            answer = self._http.ask("GET", woo.paths.PLUGIN, any_status=True)
-            if answer.status not in (200, 404):
-                raise answer.nonsense("the shop does not say whether it has the Kassa plugin")
-            self._is_there = answer.status == 200
+            try:
+                self.known("", [])
+            except PluginGone:
+                self._is_there = False
+            else:
+                self._is_there = True
             self._asked_at = time.monotonic()
             log.info("shop_plugin", is_there=self._is_there)
         return bool(self._is_there)
 
     def take(self, order_id: str, claim_id: str, lease_s: int) -> Taken:
         body = woo.plugin.claim_message(self._kiosk, claim_id, lease_s)
-        answer = self._http.ask("PUT", woo.paths.claim_path(order_id), body=body)
-        found = self._read(answer, woo.plugin.claim_from, 409)
+        answer = self._ask("PUT", woo.paths.claim_path(order_id), body=body)
+        found = read(answer, woo.plugin.claim_from, 409)
         return Taken(found.lease_s) if found.granted else Taken(0, found.holder or "another")
 
     def release(self, order_id: str, claim_id: str) -> None:
         query = [("kiosk", self._kiosk), ("claim_id", claim_id)]
-        answer = self._http.ask("DELETE", woo.paths.claim_path(order_id), query)
-        self._read(answer, woo.read_json)
+        answer = self._ask("DELETE", woo.paths.claim_path(order_id), query)
+        read(answer, woo.read_json)
 
     def hold(self, order_id: str, claim_id: str, payment: str) -> None:
         self._payment(order_id, claim_id, payment, is_open=True)
@@ -190,25 +189,30 @@ class Plugin:
 
     def _payment(self, order_id: str, claim_id: str, payment: str, *, is_open: bool) -> None:
         body = woo.plugin.payment_message(self._kiosk, claim_id, payment, is_open=is_open)
-        answer = self._http.ask("PUT", woo.paths.payment_path(order_id), body=body)
-        self._read(answer, woo.read_json)
+        answer = self._ask("PUT", woo.paths.payment_path(order_id), body=body)
+        read(answer, woo.read_json)
 
     def known(self, after: str, ids: list[str]) -> woo.plugin.Known:
         """Raises ShopTrouble."""
         query = woo.plugin.known_query(self._kiosk, after, ids)
-        answer = self._http.ask("GET", woo.paths.FACTS_PATH, query)
-        return self._read(answer, woo.plugin.known_from)
+        answer = self._ask("GET", woo.paths.FACTS_PATH, query)
+        return read(answer, woo.plugin.known_from)
 
     def keep(self, facts: list[tuple[str, str, str]]) -> None:
         """Raises ShopTrouble."""
         body = woo.plugin.facts_message(self._kiosk, facts)
-        answer = self._http.ask("POST", woo.paths.FACTS_PATH, body=body)
-        accepted = self._read(answer, woo.plugin.accepted_from)
+        answer = self._ask("POST", woo.paths.FACTS_PATH, body=body)
+        accepted = read(answer, woo.plugin.accepted_from)
         if accepted != len(facts):
             raise answer.nonsense(f"the plugin kept {accepted} of {len(facts)} facts")
 
-    def _read(self, answer: Answer, reader: Callable[[bytes], T], *statuses: int) -> T:
-        if answer.status == 404 and woo.problem_from(answer.body)[0] == "rest_no_route":
+    def _ask(self, method: str, path: str, query: Query = (), body: bytes | None = None) -> Answer:
+        answer = self._http.ask(method, path, query, body, also=(401, 403))
+        if woo.plugin.is_absent(answer.status, answer.body):
             self._is_there, self._asked_at = None, float("-inf")
             raise PluginGone
-        return read(answer, reader, *statuses)
+        if answer.status in (401, 403):
+            _, message = woo.problem_from(answer.body)
+            detail = f"HTTP {answer.status}, for the Kassa plugin: {message}"
+            raise ShopTrouble(Code.SHOP_TOKEN, detail)
+        return answer

@@ -6,7 +6,7 @@ import base64
 import re
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Final, TypeVar
@@ -48,13 +48,11 @@ class WooHttp:
         self, options: HttpOptions, key: Key, transport: httpx.BaseTransport | None = None
     ) -> None:
         """Raises ConfigTrouble."""
-        headers = {"Accept": "application/json"}
         self._key, self._base = key, options.url.rstrip("/")
         self._signs = urlsplit(options.url).scheme == "http"
-        if not self._signs:
-            pair = f"{key.consumer_key}:{key.consumer_secret}".encode()
-            headers["Authorization"] = f"Basic {base64.b64encode(pair).decode('ascii')}"
-        self._http = ShopHttp(options, headers, transport)
+        pair = f"{key.consumer_key}:{key.consumer_secret}".encode()
+        self._basic = f"Basic {base64.b64encode(pair).decode('ascii')}"
+        self._http = ShopHttp(options, {"Accept": "application/json"}, transport)
 
     def ask(
         self,
@@ -63,10 +61,13 @@ class WooHttp:
         query: Query = (),
         body: bytes | None = None,
         *,
-        any_status: bool = False,
+        also: Container[int] = (),
+        names_key: bool = True,
     ) -> Answer:
-        """See ShopHttp.call. Raises ShopTrouble."""
-        if self._signs:
+        """See ShopHttp.call. names_key: whether to say who asks; WordPress itself refuses all that
+        is not WooCommerce's to whoever has a key of WooCommerce's. Raises ShopTrouble."""
+        headers: dict[str, str] = {}
+        if names_key and self._signs:
             query = woo.oauth.signed(
                 method,
                 self._base + path,
@@ -76,9 +77,11 @@ class WooHttp:
                 nonce=secrets.token_hex(16),
                 at_s=int(time.time()),
             )
+        elif names_key:
+            headers["Authorization"] = self._basic
         words = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query)
         address = f"{path}?{words}" if words else path
-        return self._http.call(method, address, body=body, any_status=any_status)
+        return self._http.call(method, address, headers=headers, body=body, also=also)
 
     def close(self) -> None:
         self._http.close()

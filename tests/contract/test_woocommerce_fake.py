@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from appliance.simulators.woocommerce import FakeWoo
@@ -25,6 +26,12 @@ def fake() -> Iterator[FakeWoo]:
 @pytest.mark.parametrize("name", CHECKS)
 def test_the_fake_has_each_trap(fake: FakeWoo, name: str) -> None:
     CHECKS[name](Shop(fake.url, "ck_mitte1", "cs_mitte1"))
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_the_fake_has_each_trap_behind_tls(fake: FakeWoo, name: str) -> None:
+    with httpx.Client(transport=httpx.WSGITransport(app=fake.wsgi)) as client:
+        CHECKS[name](Shop("https://shop.example", "ck_mitte1", "cs_mitte1", client))
 
 
 def test_the_checker_says_what_differs(fake: FakeWoo, capsys: pytest.CaptureFixture[str]) -> None:

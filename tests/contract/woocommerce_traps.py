@@ -143,6 +143,17 @@ def a_wrong_secret_is_refused(shop: Shop) -> None:
     assert said["code"] == "woocommerce_rest_authentication_error"
 
 
+@check
+def what_is_not_woocommerces_takes_no_key(shop: Shop) -> None:
+    """So a driver that asks whether our plugin is there is refused, over TLS, if it is not."""
+    status, said = shop.ask("GET", "/wp-json/kassa-no-such/v1/x")
+    if shop.url.startswith("https:"):
+        assert (status, said["code"]) == (401, "invalid_username")
+    else:
+        assert (status, said["code"]) == (404, "rest_no_route")
+    assert shop.ask("GET", "/wp-json/", {"_fields": "namespaces"}, how="none")[0] == 200
+
+
 # --- shapes -----------------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 
 from appliance.protocols.shopapi import write_json
-from appliance.protocols.woocommerce.strict import convert, read_json
+from appliance.protocols.woocommerce.strict import convert, problem_from, read_json
 
 MOST_FACTS: Final = 50
 Word = Annotated[str, Meta(max_length=80)]
@@ -62,6 +62,19 @@ def facts_message(kiosk: str, facts: Sequence[tuple[str, str, str]]) -> bytes:
     """facts: id, kind, order id."""
     rows = [{"id": fact, "kind": kind, "order": order} for fact, kind, order in facts]
     return write_json({"kiosk": kiosk, "facts": rows})
+
+
+def is_absent(status: int, raw: bytes) -> bool:
+    """Whether this answer to one of our routes says that there is no plugin.
+
+    Without it nobody looks at WooCommerce's key there. Over TLS WordPress takes it for a user's
+    name then, whom it does not know (wp_authenticate_application_password): 401, with a code of
+    its own or of some security plugin's. A 401 of WooCommerce's and a 403 of our own route mean
+    that the plugin is there, and the key not good enough."""
+    code, _ = problem_from(raw)
+    if status == 404:
+        return code in ("rest_no_route", "")
+    return status == 401 and not code.startswith(("woocommerce_", "rest_forbidden"))
 
 
 def accepted_from(raw: bytes) -> int:

@@ -27,11 +27,6 @@ def routes(store: WooStore) -> Blueprint:
     def bad(error: _Bad) -> ResponseReturnValue:
         return jsonify(code="kassa_invalid", message=str(error), data={"status": 400}), 400
 
-    @blueprint.get("")
-    @blueprint.get("/")
-    def index() -> ResponseReturnValue:
-        return jsonify(namespace="kassa/v1", routes={})
-
     @blueprint.put("/orders/<int:order_id>/claim")
     def claim(order_id: int) -> ResponseReturnValue:
         kiosk, claim_id = _word("kiosk"), _word("claim_id")

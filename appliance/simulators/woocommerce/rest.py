@@ -39,16 +39,18 @@ def wordpress(
 
     @app.before_request
     def ask_key() -> Response | None:
-        is_plugins = request.path.startswith("/wp-json/kassa/v1")
-        if is_plugins and not has_plugin():
-            return _error("no_route", 404)
-        is_index = request.path.rstrip("/") in ("/wp-json", "/wp-json/kassa/v1")
-        if request.path.startswith("/wp-json/") and not is_index:
+        is_ours = request.path.startswith("/wp-json/kassa/v1/") and has_plugin()
+        if request.path.startswith("/wp-json/wc/") or is_ours:
             try:
                 gate.check(request)
             except Unauthorised as refused:
                 return _json(refused.answer, 401)
-        return plugin(request) if is_plugins and plugin is not None else None
+        elif request.scheme == "https" and "Authorization" in request.headers:
+            # WordPress' own application passwords: it knows no user of this name.
+            return _error("username", 401)
+        elif request.path.startswith("/wp-json/kassa/"):
+            return _error("no_route", 404)
+        return plugin(request) if is_ours and plugin is not None else None
 
     @app.after_request
     def finish(response: Response) -> Response:
@@ -73,6 +75,7 @@ def wordpress(
 
     @app.get("/wp-json/")
     def index() -> Response:
+        # Of WordPress, and open to all.
         namespaces = ["oembed/1.0", "wc/v3", "wc/store/v1", "wp/v2"]
         namespaces += ["kassa/v1"] if has_plugin() else []
         return _json(

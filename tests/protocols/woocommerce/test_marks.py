@@ -280,3 +280,22 @@ def test_numbers_are_exact_or_none() -> None:
     assert str(value[1]) == "1.10"
     assert [type(each).__name__ for each in value[2:5]] == ["HugeNumber"] * 2 + ["RepeatedName"]
     assert value[5] == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "is_absent"),
+    [
+        (200, b"{}", False),
+        (404, b'{"code":"rest_no_route"}', True),
+        (404, b"<html>", True),
+        (404, b'{"code":"woocommerce_rest_shop_order_invalid_id"}', False),
+        (401, b'{"code":"invalid_username"}', True),
+        (401, b'{"code":"some_firewall"}', True),
+        (401, b'{"code":"woocommerce_rest_authentication_error"}', False),
+        (401, b'{"code":"rest_forbidden"}', False),
+        (403, b'{"code":"rest_forbidden"}', False),
+        (500, b"", False),
+    ],
+)
+def test_whether_the_plugin_is_there(status: int, body: bytes, is_absent: bool) -> None:
+    assert plugin.is_absent(status, body) is is_absent
