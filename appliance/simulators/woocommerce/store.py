@@ -34,7 +34,7 @@ MOMENTS: Final = ("date_created", "date_modified", "date_completed", "date_paid"
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS orders (
-    id INTEGER PRIMARY KEY, doc TEXT NOT NULL, status TEXT NOT NULL, created INTEGER NOT NULL,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, doc TEXT NOT NULL, status TEXT NOT NULL, created INTEGER NOT NULL,
     modified INTEGER NOT NULL, paid INTEGER, completed INTEGER
 ) STRICT;
 CREATE TABLE IF NOT EXISTS notes (
@@ -110,8 +110,9 @@ class WooStore:
         doc = shapes.order()
         status = str(members.get("status", "pending"))
         with self.db() as db:
-            (last,) = db.execute("SELECT coalesce(max(id), 12) FROM orders").fetchone()
-            order_id = int(last) + 1
+            # As AUTO_INCREMENT: the number of a deleted order is not given out again.
+            last = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'orders'").fetchone()
+            order_id = (int(last["seq"]) if last else 12) + 1
             apart = (*ITEMS, "meta_data", "billing", "shipping")
             doc |= {k: v for k, v in members.items() if k in doc and k not in apart}
             for name in ("billing", "shipping"):
