@@ -84,11 +84,6 @@ class WooOrder:
         return int(self.order.id)
 
 
-class _Tax(Struct):
-    id: int
-    total: str = ""
-
-
 class _MetaItem(Struct):
     key: str
     value: Any = None
@@ -105,7 +100,7 @@ class _Item(Struct):
     variation_id: int = 0
     sku: str | None = None
     global_unique_id: str | None = None
-    taxes: list[_Tax] = []
+    taxes: Any = None  # for the rate that is shown, and no reason to refuse an order
 
 
 class _Shipping(Struct):
@@ -127,11 +122,6 @@ class _Coupon(Struct):
     code: str
     discount: str = "0"
     discount_tax: str = ""
-
-
-class _TaxLine(Struct):
-    rate_id: int
-    rate_percent: Any = None
 
 
 class _Refund(Struct):
@@ -165,7 +155,7 @@ class _WooOrder(Struct):
     transaction_id: str = ""
     customer_note: str = ""
     billing: _Billing = msgspec.field(default_factory=_Billing)
-    tax_lines: Annotated[list[_TaxLine], Meta(max_length=50)] = []
+    tax_lines: Any = None
     fee_lines: Annotated[list[_Fee], Meta(max_length=50)] = []
     coupon_lines: Annotated[list[_Coupon], Meta(max_length=40)] = []
     refunds: Annotated[list[_Refund], Meta(max_length=500)] = []
@@ -351,7 +341,7 @@ def rounding_limit(pieces: Decimal, amounts: int) -> int:
 
 
 def _positions(woo: _WooOrder, unit: Currency, total: int) -> tuple[list[Line], list[Reduction]]:
-    rates = {line.rate_id: line.rate_percent for line in woo.tax_lines}
+    rates = {str(line.get("rate_id")): line.get("rate_percent") for line in _objects(woo.tax_lines)}
     lines: list[Line] = []
     reductions: list[Reduction] = []
     pieces, amounts, off = Decimal(0), 1, Decimal(0)
@@ -422,16 +412,20 @@ def _extra(sku: str, name: str, cost: Decimal, unit: Currency) -> Line:
     return Line(sku, _shown(html.unescape(name), 300) or sku, Quantity(1000), amount, amount)
 
 
-def _rate(taxes: list[_Tax], rates: Mapping[int, Any]) -> int | None:
+def _rate(taxes: object, rates: Mapping[str, Any]) -> int | None:
     """In basis points, where exactly one tax was levied and its rate is stated."""
-    levied = [tax for tax in taxes if tax.total and tax.total.strip("0.-")]
-    percent = rates.get(levied[0].id) if len(levied) == 1 else None
+    levied = [tax for tax in _objects(taxes) if str(tax.get("total", "")).strip("0.-")]
+    percent = rates.get(str(levied[0].get("id"))) if len(levied) == 1 else None
     if isinstance(percent, bool) or not isinstance(percent, int | Decimal):
         return None
     scaled = Decimal(percent) * 100
     if not 0 <= scaled <= 10_000 or scaled != scaled.to_integral_value():
         return None
     return int(scaled)
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def _vat(woo: _WooOrder, unit: Currency, total: int) -> Money | None:

@@ -34,8 +34,8 @@ MOMENTS: Final = ("date_created", "date_modified", "date_completed", "date_paid"
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS orders (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, doc TEXT NOT NULL, status TEXT NOT NULL, created INTEGER NOT NULL,
-    modified INTEGER NOT NULL, paid INTEGER, completed INTEGER
+    id INTEGER PRIMARY KEY AUTOINCREMENT, doc TEXT NOT NULL, status TEXT NOT NULL,
+    created INTEGER NOT NULL, modified INTEGER NOT NULL, paid INTEGER, completed INTEGER
 ) STRICT;
 CREATE TABLE IF NOT EXISTS notes (
     id INTEGER PRIMARY KEY, order_id INTEGER NOT NULL, note TEXT NOT NULL, at INTEGER NOT NULL,

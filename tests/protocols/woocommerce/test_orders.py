@@ -352,6 +352,12 @@ def test_a_tax_rate_is_stated_or_left_out(percent: object, expected: int | None)
     assert read(value).order.lines[0].vat_basis_points == expected
 
 
+@pytest.mark.parametrize("odd", [None, "x", 5, [5], {}, [{"id": None, "total": None}]])
+def test_odd_taxes_are_no_reason_to_refuse_an_order(odd: object) -> None:
+    assert read(item(taxes=odd)).order.lines[0].vat_basis_points is None
+    assert read(answered() | {"tax_lines": odd}).order.lines[0].vat_basis_points is None
+
+
 def test_two_taxes_on_a_line_are_no_rate() -> None:
     value = item(
         taxes=[{"id": 1, "total": "1"}, {"id": 2, "total": "1"}, {"id": 3, "total": "0.00"}]
