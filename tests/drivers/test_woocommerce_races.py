@@ -20,7 +20,7 @@ from appliance.domain.order import Order, OrderStatus
 from appliance.drivers.kassa_shop import FactRefused
 from appliance.drivers.shop_http import ShopBusy
 from appliance.drivers.woocommerce_shop import MARKS, PLUGIN
-from appliance.ports import Claimed, ClaimRefused
+from appliance.ports import Claimed, ClaimRefused, ShopForgot
 from appliance.simulators.woocommerce import Fault, WooFaults
 from appliance.simulators.woocommerce.samples import HAFEN, MITTE, blocks, line, order
 from tests.contract.shop import _fact, _paid, _payable
@@ -519,3 +519,88 @@ def test_the_driver_never_refunds(bench: WooBench) -> None:
     bench.first.claim(found.id, "H-1", found.version, 600)
     bench.first.deliver(story(found))
     assert not [each for each in bench.shop.requests if "refunds" in each[1].partition("?")[0]]
+
+
+# --- a shop that does not keep what it was given -------------------------------------------------
+
+
+def meddling(bench: WooBench, monkeypatch: pytest.MonkeyPatch, after: Any) -> None:
+    """after: called behind each write that brings meta data, with the order and what it brought."""
+    update = bench.shop.store.update
+
+    def meddled(order_id: int, members: dict[str, Any]) -> bool:
+        done = update(order_id, members)
+        for entry in members.get("meta_data", []):
+            after(update, order_id, entry)
+        return done
+
+    monkeypatch.setattr(bench.shop.store, "update", meddled)
+
+
+@pytest.mark.parametrize("place", [1, 2])
+def test_what_was_written_and_is_not_there_is_no_success(
+    bench: WooBench, monkeypatch: pytest.MonkeyPatch, place: int
+) -> None:
+    found = _payable(bench.first)[0]
+    bench.first.deliver(story(found)[:place])
+
+    def lose(update: Any, order_id: int, entry: dict[str, Any]) -> None:
+        update(order_id, {"meta_data": [{"key": entry["key"], "value": None}]})
+
+    meddling(bench, monkeypatch, lose)
+    with pytest.raises(ShopTrouble, match=r"lacks payment|is not handed over") as caught:
+        bench.first.deliver(story(found)[place : place + 1])
+    assert caught.value.code is Code.SHOP_NONSENSE
+    monkeypatch.undo()
+    bench.first.deliver(story(found))
+    assert bench.booked(found.id) == [found.due.amount]
+    assert stored(bench, found)["status"] == "completed"
+
+
+def other_mark(update: Any, order_id: int, entry: dict[str, Any]) -> None:
+    """Another counter's, behind each of ours."""
+    value = json.dumps({"kiosk": "Counter 9", "until_s": 9_999_999_999})
+    if entry["key"] != "_kassa_claim_X" and json.loads(entry["value"]).get("until_s"):
+        update(order_id, {"meta_data": [{"key": "_kassa_claim_X", "value": value}]})
+    elif entry["key"].startswith("_kassa_claim_"):
+        update(order_id, {"meta_data": [{"key": "_kassa_claim_X", "value": None}]})
+
+
+def test_who_sees_another_mark_each_time_gives_up(
+    alone: WooBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = _payable(alone.first)[0]
+    meddling(alone, monkeypatch, other_mark)
+    refused = alone.first.claim(found.id, "H-1", found.version, 600)
+    assert isinstance(refused, ClaimRefused)
+    assert refused.code is Code.ORDER_CLAIMED
+    assert "at the same time" in refused.detail
+    assert json.loads(alone.meta(found.id)["_kassa_claim_H-1"])["until_s"] == 0
+
+
+def test_who_is_being_paid_keeps_the_order(
+    alone: WooBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other reads that a payment is under way, and steps back."""
+    found = _payable(alone.first)[0]
+    assert isinstance(alone.first.claim(found.id, "H-1", found.version, 600), Claimed)
+    alone.first.deliver(story(found)[:1])
+    meddling(alone, monkeypatch, other_mark)
+    assert isinstance(alone.first.claim(found.id, "H-1", found.version, 600), Claimed)
+    assert json.loads(alone.meta(found.id)["_kassa_claim_H-1"])["payment"] == "H-1-1"
+
+
+def test_what_a_restored_shop_lacks(alone: WooBench) -> None:
+    """A hand-over that is gone is told again; an order that is gone says nothing."""
+    found = _payable(alone.first)[0]
+    facts = story(found)
+    alone.first.deliver(facts)
+    alone.first.deliver([], after=facts[-1].id)
+    entry = {"key": "_kassa_handed_over", "value": None}
+    assert alone.shop.store.update(int(found.id), {"meta_data": [entry]})
+    with pytest.raises(ShopForgot):
+        alone.first.deliver([], after=facts[-1].id)
+    alone.first.deliver(facts)
+    assert alone.handed_over(found.id) == 1
+    assert alone.shop.store.delete(int(found.id))
+    alone.first.deliver([], after=facts[-1].id)
