@@ -10,10 +10,10 @@ from typing import Final, TypeVar
 import httpx
 import structlog
 
-from appliance.domain.errors import Bug, Code, ConfigTrouble, OrderTrouble, ShopTrouble
+from appliance.domain.errors import Bug, Code, ConfigTrouble, OrderTrouble
 from appliance.domain.facts import Fact
 from appliance.domain.order import Order
-from appliance.drivers.shop_http import Answer, HttpOptions, ShopHttp
+from appliance.drivers.shop_http import Answer, FactRefused, HttpOptions, ShopHttp
 from appliance.ports import (
     Claimed,
     ClaimRefused,
@@ -44,15 +44,6 @@ _REFUSED: Final = {
     Refusal.ELSEWHERE: Code.ORDER_ELSEWHERE,
 }
 T = TypeVar("T")
-
-
-class FactRefused(ShopTrouble):
-    """The shop will never take this fact. It kept none of the facts of the same request."""
-
-    def __init__(self, fact_id: str, reason: str) -> None:
-        super().__init__(Code.SHOP_REFUSES_FACT, f"{fact_id}: {reason}")
-        self.fact_id = fact_id
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)

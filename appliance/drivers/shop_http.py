@@ -45,6 +45,15 @@ class ShopBusy(ShopTrouble):
         self.retry_after_s = retry_after_s
 
 
+class FactRefused(ShopTrouble):
+    """The shop will never take this fact. It kept none of the facts of the same request."""
+
+    def __init__(self, fact_id: str, reason: str) -> None:
+        super().__init__(Code.SHOP_REFUSES_FACT, f"{fact_id}: {reason}")
+        self.fact_id = fact_id
+        self.reason = reason
+
+
 @dataclass(frozen=True, slots=True)
 class HttpOptions:
     """url: the shop's base address, which paths are appended to. answer_timeout_s: from the

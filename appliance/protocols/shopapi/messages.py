@@ -295,7 +295,12 @@ def sellers_message(sellers: SellersMessage) -> bytes:
 
 def sellers_from(raw: bytes) -> SellersMessage:
     """Raises ShopApiError, also where two sellers share a badge: who of them it is, is unsure."""
-    message = read_as(SellersMessage, read_json(raw))
+    return sellers_from_json(read_json(raw))
+
+
+def sellers_from_json(value: object, where: str = "") -> SellersMessage:
+    """The same from a JSON value; where: its place in the message."""
+    message = read_as(SellersMessage, value, where)
     seen: set[str] = set()
     for number, seller in enumerate(message.sellers):
         if seller.badge_hash in seen:
