@@ -59,7 +59,8 @@ def free_port() -> int:
 
 class Rig:
     """The devices, the bank and the shop of one counter. line: how the terminal is attached.
-    beside: another counter of the same pickup point, with whom it shares the shop."""
+    beside: another counter of the same pickup point, with whom it shares the shop. shop: the keys
+    of [shop] that lead to another one than the simulated one."""
 
     def __init__(
         self,
@@ -69,11 +70,12 @@ class Rig:
         counter: str = "",
         trace: bool = False,
         beside: Rig | None = None,
+        shop: str = "",
         **terminal: Any,
     ) -> None:
         self.folder = folder
         self.port = free_port()
-        self._counter = counter
+        self._counter, self._shop = counter, shop
         self._trace = trace
         self.bank = Bank()
         attached = LineOptions(line, str(folder / "terminal") if line == "pty" else None)
@@ -119,6 +121,10 @@ class Rig:
         finally:
             reader.close()
 
+    def _demo_shop(self) -> str:
+        token = self.shop.tokens[self._kiosk]
+        return f'url = "{self.shop.url}"\ntoken = "{token}"\npickup_point = "mitte"'
+
     def _toml(self) -> str:
         return f"""
 [counter]
@@ -129,9 +135,7 @@ data_dir = "{self.data}"
 [web]
 port = {self.port}
 [shop]
-url = "{self.shop.url}"
-token = "{self.shop.tokens[self._kiosk]}"
-pickup_point = "mitte"
+{self._shop or self._demo_shop()}
 [terminal]
 address = "{self.terminal.address}"
 baud = 115200

@@ -153,7 +153,11 @@ def test_the_documented_default_is_the_default(section, name):
 
 def example(text: str, folder: Path) -> schema.Config:
     (folder / "shop-token").write_text("t-1\n")
-    names = {"terminal.kind": {"zvt"}, "printer.kind": {"escpos"}, "shop.kind": {"kassa"}}
+    names = {
+        "terminal.kind": {"zvt"},
+        "printer.kind": {"escpos"},
+        "shop.kind": {"kassa", "vendure"},
+    }
     return parse(text, EXAMPLE.name, names=names, environ={CREDENTIALS: str(folder)})
 
 

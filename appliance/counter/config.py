@@ -151,6 +151,7 @@ class _Reader:
         self._blank(values["display"])
         self._lease(values["counter"], values["terminal"])
         self._token(values["shop"])
+        self._kind_of_shop(values["shop"])
         self._scanner(values["scanner"])
         self._links(values["links"])
         for section in schema.BY_LINK:
@@ -340,6 +341,16 @@ class _Reader:
         for key in ("print_merchant_slip", "print_declines"):
             if device.get(key):
                 self._wrong(f'"{kind}" prints receipts only; write {key} = false', section, key)
+
+    def _kind_of_shop(self, shop: dict[str, Any]) -> None:
+        given, kind, token = self._content.get("shop", {}), shop.get("kind"), shop.get("token")
+        for name, owner in schema.KIND_OF_SHOP.items():
+            default = schema.keys("shop")[name].default
+            if kind is not None and kind != owner and shop.get(name, default) != default:
+                self._wrong(f'is for kind "{owner}" alone; delete it', "shop", name)
+        if kind == "vendure" and token is not None and ":" not in token.reveal():
+            source = next(name for name in _SECRET_SOURCES if name in given)
+            self._wrong('is not of the form "name:password"; see docs/shops', "shop", source)
 
     def _scanner(self, scanner: dict[str, Any]) -> None:
         kind, address = scanner.get("kind"), scanner.get("address")

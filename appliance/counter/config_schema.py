@@ -37,6 +37,10 @@ _CODE_PAGE: Final = rules.matching(r"[A-Za-z0-9_-]{0,20}", 'write a name like "C
 _PASSWORD: Final = rules.matching(r"[0-9]{6}", "write six digits in quotes", secret=True)
 _LAYOUT: Final = rules.matching(r"[a-z]{2,8}", 'write an XKB layout, such as "us" or "de"')
 _TIME: Final = rules.matching(r"(([01][0-9]|2[0-3]):[0-5][0-9])?", 'write a time as "22:00"')
+_PICKUP_BY: Final = rules.matching(
+    r"shipping-method|field:[A-Za-z][A-Za-z0-9_]{0,40}",
+    'write "shipping-method" or "field:" and the name of a custom field of the order',
+)
 _TOKEN: Final = rules.matching(r"[!-~]{1,4096}", "use printable ASCII, no blanks", secret=True)
 
 
@@ -95,7 +99,8 @@ class Display:
 class Shop:
     """token: from wherever the file says; exactly one of the three keys is given.
     ca_file: certificates to trust besides the system's. poll_s, ready_statuses, sellers_file: of a
-    shop that neither waits with its answers nor knows sellers, such as WooCommerce."""
+    shop that neither waits with its answers nor knows sellers, such as WooCommerce. pickup_by,
+    channel: for Vendure alone, see its page."""
 
     kind: Annotated[str, _NAMED] = "kassa"
     url: Annotated[str, rules.url()]
@@ -103,6 +108,8 @@ class Shop:
     token_file: Annotated[Path | None, rules.path()] = None
     token_credential: Annotated[str | None, _NAMED] = None
     token: Annotated[Secret, _TOKEN]
+    pickup_by: Annotated[str, _PICKUP_BY] = "field:pickupPoint"
+    channel: Annotated[str, rules.matching(r"[!-~]{0,200}", "use printable ASCII, no blanks")] = ""
     ca_file: Annotated[Path | None, rules.path()] = None
     connect_timeout_s: Annotated[float, rules.seconds(0.1, 60)] = 5.0
     answer_timeout_s: Annotated[float, rules.seconds(0.1, 120)] = 10.0
@@ -232,6 +239,9 @@ SECTIONS: Final[dict[str, type[Any]]] = {
 }
 WORKED_OUT: Final = frozenset({("shop", "token"), ("scanner", "address")})
 """What may be left out, although it has no default of its own: config.py works it out."""
+
+KIND_OF_SHOP: Final = {"pickup_by": "vendure", "channel": "vendure"}
+"""Keys of [shop] that one kind of shop has, and no other."""
 
 NO_DEVICE: Final = "none"
 """The kind of a scanner that is not there; no driver has it."""

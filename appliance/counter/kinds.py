@@ -134,10 +134,29 @@ def _woocommerce(config: Config) -> Shop:
     )
 
 
+def _vendure_shop(config: Config) -> Shop:
+    from appliance.drivers.vendure_session import VendureOptions
+    from appliance.drivers.vendure_shop import VendureShop
+
+    chosen = config.shop
+    return VendureShop(
+        VendureOptions(
+            chosen.url,
+            chosen.token.reveal(),
+            chosen.pickup_point,
+            pickup_by=chosen.pickup_by,
+            channel=chosen.channel,
+            connect_timeout_s=chosen.connect_timeout_s,
+            answer_timeout_s=chosen.answer_timeout_s,
+            ca_file=str(chosen.ca_file or ""),
+        )
+    )
+
+
 TERMINALS: Final = {"zvt": _zvt, BY_LINK["terminal"]: _pay_link}
 PRINTERS: Final = {"escpos": _escpos, BY_LINK["printer"]: _print_link}
 SCANNERS: Final = {"evdev": _evdev, "serial": _serial_scanner}
-SHOPS: Final = {"kassa": _kassa_shop, "woocommerce": _woocommerce}
+SHOPS: Final = {"kassa": _kassa_shop, "vendure": _vendure_shop, "woocommerce": _woocommerce}
 DRIVERS: Final[Mapping[str, Collection[str]]] = {
     "terminal": TERMINALS,
     "printer": PRINTERS,

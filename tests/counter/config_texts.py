@@ -11,7 +11,7 @@ NAMES = {
     "terminal.kind": {"zvt", "pay-api"},
     "printer.kind": {"escpos", "print-api"},
     "scanner.kind": {"evdev", "serial"},
-    "shop.kind": {"kassa"},
+    "shop.kind": {"kassa", "vendure"},
 }
 TOKEN = "tok-3fb2-do-not-show"
 SMALLEST = f"""\

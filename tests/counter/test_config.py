@@ -135,6 +135,10 @@ WRONG = [
     ("web", 'frame_ancestors = ["*"]', 'entry 1: "*" cannot be used; write an origin'),
     ("web", 'frame_ancestors = ["https://a.example; x"]', "entry 1:"),
     ("web", 'theme = "blue"', '"blue" is not a theme; use auto, light or dark'),
+    ("shop", 'pickup_by = "shipping-method"', 'is for kind "vendure" alone; delete it'),
+    ("shop", 'channel = "de"', 'is for kind "vendure" alone; delete it'),
+    ("shop", 'channel = "d e"', "cannot be used; use printable ASCII, no blanks"),
+    ("shop", 'pickup_by = "field:"', 'write "shipping-method" or "field:" and the name'),
     ("shop", 'kind = "kasa"', '"kasa" is not known; did you mean "kassa"?'),
     ("shop", 'url = "http://shop.example"', "would send the token in the clear; write https://"),
     ("shop", 'url = "https://me:pw@shop.example"', "has a user or password in it"),
@@ -344,3 +348,18 @@ def test_keys_that_cannot_be_read_are_the_only_mistake():
     text = SMALLEST + PAY + "answer_key = 'app'\n[links]\nkeys_file = '/none'\nsign_with = 'ours'\n"
     (mistake,) = mistakes(text)
     assert "[links] keys_file: /none cannot be read" in mistake
+
+
+def test_a_vendure_shop():
+    text = SMALLEST.replace(TOKEN, "mitte-1:pw") + (
+        'kind = "vendure"\npickup_by = "shipping-method"\nchannel = "de"\n'
+    )
+    shop = read(text).shop
+    assert (shop.kind, shop.pickup_by, shop.channel) == ("vendure", "shipping-method", "de")
+
+
+def test_a_vendure_administrator_has_a_name_and_a_password():
+    text = with_line("shop", 'kind = "vendure"')
+    (mistake,) = mistakes(text)
+    assert '[shop] token: is not of the form "name:password"' in mistake
+    assert TOKEN not in mistake

@@ -58,9 +58,17 @@ class VendureBench:
             shop.place(pickup_point=place, lines=[("KETTLE", 1), ("MUG", 3)]),
         ]
 
-    def kiosk(self, number: int, transport: httpx.BaseTransport | None = None) -> VendureDriver:
+    def kiosk(
+        self,
+        number: int,
+        transport: httpx.BaseTransport | None = None,
+        *,
+        place: str = "",
+        password: str = "",
+    ) -> VendureDriver:
+        secret = f"mitte-{number}:{password or f'secret-{number}'}"
         options = VendureOptions(
-            self.shop.url, f"mitte-{number}:secret-{number}", self.place, self._by
+            self.shop.url, secret, place or self.place, self._by, answer_timeout_s=60
         )
         return VendureDriver(options, transport, random.Random(number), poll_every_s=0.2)
 

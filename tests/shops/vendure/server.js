@@ -7,6 +7,8 @@ const fs = require('node:fs');
 const http = require('node:http');
 const path = require('node:path');
 
+// Debian 12 has Node 18, where this is no global yet. It is all that Vendure misses there.
+globalThis.crypto ??= require('node:crypto').webcrypto;
 // The plugin lies outside of this folder and finds its peers here all the same.
 process.env.NODE_PATH = path.join(__dirname, 'node_modules');
 require('node:module').Module._initPaths();
