@@ -21,7 +21,7 @@ from appliance.protocols.links import (
 from appliance.protocols.links.messages import LinkError
 from appliance.protocols.shopapi import ShopApiError
 from appliance.protocols.zvt.errors import ZvtError
-from tests.fuzz import devices, links, shop, texts, woo, zvt
+from tests.fuzz import devices, links, shop, texts, vendure, woo, zvt
 from tests.fuzz.target import Target
 
 _SHOP: Final = (ShopApiError,)
@@ -67,6 +67,9 @@ TARGETS: Final[Mapping[str, Target]] = {
     "woo-page": Target(woo.page, _WOO, longest=8192, price=5),
     "woo-book": Target(woo.book, _WOO, longest=4096, price=2),
     "woo-message": Target(woo.message, _WOO),
+    "vendure-page": Target(vendure.page, _SHOP),
+    "vendure-order": Target(vendure.order, _SHOP),
+    "vendure-answer": Target(vendure.answer, _SHOP),
     # the demo shop
     "shop-claim-request": Target(
         shop.body(shopapi.claim_request_from, shopapi.claim_request_message), _SHOP

@@ -59,6 +59,7 @@ from appliance.protocols.vendure.orders import (
     Payment,
     Scale,
     found_from_json,
+    order_id_of,
     rounding_bound,
 )
 
@@ -110,6 +111,7 @@ __all__ = [
     "look_from",
     "note_of",
     "order_from",
+    "order_id_of",
     "page_from",
     "precision_from",
     "probe_from",

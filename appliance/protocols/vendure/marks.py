@@ -113,7 +113,7 @@ def marks_from(value: object) -> tuple[Mark, ...]:
         if not sign or len(mark) > _LONGEST_NOTE or not text.startswith("Kassa: "):
             continue
         try:
-            wire = read_as(_Mark, read_json(mark.encode("utf-8", "replace")))
+            wire = read_as(_Mark, read_json(mark.encode("utf-8", "surrogatepass")))
         except ShopApiError:
             continue
         found.append(

@@ -201,10 +201,10 @@ def test_a_pickup_point_that_is_a_shipping_method(
         there = bench.kiosk(3, place="pickup-hafen")
         try:
             order_id = shop.place(method="pickup-hafen")
-            (found,) = until(lambda: _snapshot(there).orders, "it is there")
+            (found,) = until(lambda: _snapshot(there).orders, "it is there")  # noqa: B023
             assert found.id == order_id
             assert found.pickup_point == "pickup-hafen"
             bench.cancel(order_id)
-            until(lambda: not _snapshot(there).orders, "it is gone")
+            until(lambda: not _snapshot(there).orders, "it is gone")  # noqa: B023
         finally:
             there.close()
