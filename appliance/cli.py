@@ -31,8 +31,8 @@ class _NoInput(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line. Returns the exit status: 0 well, 2 a wrong option, 65 a flawed journal or
-    a refused link, 66 the journal or subject is not there, 69 something else is not, 78 the
-    configuration."""
+    shop, or a refused link, 66 the journal or subject is not there, 69 something else is not, 78
+    the configuration."""
     parsed = _parser().parse_args(arguments)
     try:
         return int(parsed.run(parsed))
@@ -146,6 +146,35 @@ def _shop_commands(parser: argparse.ArgumentParser) -> None:
         "orders", nargs="*", metavar="ORDER", help="these alone (default: all open)"
     )
     labels.set_defaults(run=_shop_labels)
+    _conformance_options(
+        parts.add_parser("conformance", help="does a shop keep the shop API's promises?")
+    )
+
+
+def _conformance_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("url", metavar="URL", help="the shop's base address")
+    for name, is_required in (("token", True), ("other-token", False)):
+        whose = "a kiosk" if is_required else "another kiosk of the same pickup point"
+        either = parser.add_mutually_exclusive_group(required=is_required)
+        either.add_argument(f"--{name}", default="", help=f"of {whose}; others here can see it")
+        either.add_argument(
+            f"--{name}-file", type=Path, metavar="FILE", help=f"a file with the token of {whose}"
+        )
+    parser.add_argument("--pickup-point", required=True, metavar="ID", help="the kiosk's")
+    parser.add_argument(
+        "--claim-order",
+        required=True,
+        metavar="CODE",
+        help="a test order: it is claimed and put back",
+    )
+    parser.add_argument(
+        "--pay-order",
+        required=True,
+        metavar="CODE",
+        help="another test order: it is PAID AND HANDED OVER in the shop's books",
+    )
+    parser.add_argument("--ca-file", default="", metavar="FILE", help="certificates to trust")
+    parser.set_defaults(run=_shop_conformance)
 
 
 def _number(last: int) -> Callable[[str], int]:
@@ -260,6 +289,32 @@ def _shop_labels(parsed: argparse.Namespace) -> int:
         raise _NoInput(f"{error.filename}: {error.strerror}") from None
     print(f"{count} labels")
     return 0
+
+
+def _shop_conformance(parsed: argparse.Namespace) -> int:
+    from appliance.counter.conformance import Subject, conformance, report
+
+    subject = Subject(
+        parsed.url,
+        _token(parsed.token, parsed.token_file),
+        parsed.pickup_point,
+        parsed.claim_order,
+        parsed.pay_order,
+        other_token=_token(parsed.other_token, parsed.other_token_file),
+        ca_file=parsed.ca_file,
+    )
+    verdicts = conformance(subject)
+    sys.stdout.write(report(verdicts))
+    return 0 if all(verdict.is_well or not verdict.is_asked for verdict in verdicts) else EX_DATA
+
+
+def _token(given: str, file: Path | None) -> str:
+    if file is None:
+        return given
+    try:
+        return file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise _NoInput(f"{file}: cannot be read: {error}") from None
 
 
 def _demo(parsed: argparse.Namespace) -> int:
