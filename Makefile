@@ -64,6 +64,11 @@ bench-shops: ## count what a counter asks of a WooCommerce shop, by open orders 
 	@tools/setup.sh test
 	@$(BIN)/python -m tests.bench_shops
 
+.PHONY: bench-vendure
+bench-vendure: ## measure what kiosks cost a Vendure shop; needs Node
+	@tools/setup.sh test
+	@$(BIN)/python -m tests.shops.vendure.scale
+
 .PHONY: sim
 sim: ## play a simulated town and tell what went wrong: make sim SEED=1 DAYS=1
 	@tools/setup.sh test

@@ -28,7 +28,8 @@ from appliance.domain.errors import Code, ConfigTrouble, ShopTrouble
 MOST_CALLS: Final = 8
 """Calls at once. The counter makes six at most; more of them means that something is stuck."""
 KEEP_IDLE_S: Final = 30.0
-"""Shorter than the keep-alive of common servers (60 to 75 s), so that it is us who hang up."""
+"""Shorter than the keep-alive of common servers (60 to 75 s), so that it is us who hang up. Where a
+server is known to hang up sooner, see HttpOptions."""
 CHUNK: Final = 65_536
 LONGEST_RETRY_AFTER_S: Final = 3600
 _SECONDS: Final = re.compile(r"[0-9]{1,9}\Z")
@@ -59,6 +60,7 @@ class HttpOptions:
     """url: the shop's base address, which paths are appended to. answer_timeout_s: from the
     request to the last byte of its answer. ca_file: more certificates to trust, in PEM, for a
     shop with an authority of its own. allow_http: plain HTTP beyond this machine, for a test bed.
+    keep_idle_s: how long a connection is kept for the next call.
     """
 
     url: str
@@ -67,6 +69,7 @@ class HttpOptions:
     max_body: int = 8 * 1024 * 1024
     ca_file: str = ""
     allow_http: bool = False
+    keep_idle_s: float = KEEP_IDLE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +269,7 @@ class ShopHttp:
             headers=self._headers,
             timeout=httpx.Timeout(options.answer_timeout_s, connect=options.connect_timeout_s),
             limits=httpx.Limits(
-                max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEP_IDLE_S
+                max_connections=1, max_keepalive_connections=1, keepalive_expiry=options.keep_idle_s
             ),
             verify=self._tls if self._tls is not None else False,
             follow_redirects=False,

@@ -21,6 +21,8 @@ from appliance.protocols.vendure import Document, PickupBy, Scale
 
 ADMIN_PATH: Final = "/admin-api"
 _TOKEN_HEADER: Final = "vendure-auth-token"  # noqa: S105 - a name
+KEEP_IDLE_S: Final = 3.0
+"""Node's HTTP server hangs up after 5 s; a request that crosses with that would be lost."""
 _JSON_TYPES: Final = ("application/json", "application/graphql-response+json")
 T = TypeVar("T")
 
@@ -76,6 +78,7 @@ class VendureSession:
                 options.max_body,
                 options.ca_file,
                 options.allow_http,
+                KEEP_IDLE_S,
             ),
             headers,
             transport,

@@ -33,6 +33,8 @@ RESYNC_EVERY_S: Final = 300.0
 SPREAD: Final = 0.2
 """Each of these times is drawn anew from so much below to so much above it, so that kiosks that
 were switched on together do not ask together."""
+GLANCE_ABOVE: Final = 200
+"""Open orders; a shop that has more of them is large, see PROBE_EVERY_S."""
 PAGE: Final = 100
 PROBE_PAGE: Final = 1000  # as much as Vendure's adminListQueryLimit lets through
 TRIES: Final = 3
@@ -125,7 +127,7 @@ class OpenOrders:
     def _by_probe(self, is_resync: bool) -> Mapping[str, str] | None:
         """None where a large shop's newest change is still the one that is known."""
         now = self._clock()
-        if not is_resync and len(self._marks) > PROBE_PAGE and now < self._probe_at:
+        if not is_resync and len(self._marks) > GLANCE_ABOVE and now < self._probe_at:
             options = self._options(1, 0, {"updatedAt": "DESC"})
             page = self._page(vendure.PROBE, options)
             newest = f"{page.total} {page.ids} {sorted(page.probes.values())}"

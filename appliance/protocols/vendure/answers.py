@@ -162,7 +162,6 @@ class _Probe(Struct):
     state: str
     updatedAt: str
     totalWithTax: int
-    totalQuantity: int
     shippingLines: list[_ProbeShipping] = []
 
 
@@ -195,7 +194,7 @@ def probe_from(document: Document, raw: bytes, pickup_point: str = "") -> Page:
     rows = _rows(document, raw)
     found = [read_as(_Probe, value, document.result) for value in rows.items]
     probes = {
-        row.id: f"{row.state} {row.updatedAt} {row.totalWithTax} {row.totalQuantity}"
+        row.id: f"{row.state} {row.updatedAt} {row.totalWithTax}"
         for row in found
         if not pickup_point
         or {line.shippingMethod.code for line in row.shippingLines} == {pickup_point}

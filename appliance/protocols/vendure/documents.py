@@ -88,7 +88,7 @@ SETTINGS: Final = Document(
 INFO: Final = Document("query Info { kassa { version kiosk sellers } }", "kassa")
 PROBE: Final = Document(
     "query Probe($options: OrderListOptions!) { orders(options: $options) { totalItems"
-    " items { id state updatedAt totalWithTax totalQuantity %(shipping)s } } }",
+    " items { id state updatedAt totalWithTax %(shipping)s } } }",
     "orders",
 )
 READ: Final = Document(
