@@ -80,16 +80,18 @@ class OpenOrders:
                 found = self._look()
             if found.etag != etag:
                 return found
-            left_s = until - self._clock()
-            if left_s <= 0:
-                return None
-            self._waiting += 1
-            try:
-                is_closed = self._is_closed.wait(min(left_s, self._soon(self._poll_every_s)))
-            finally:
-                self._waiting -= 1
-            if is_closed:
+            left_s, pause_s = until - self._clock(), self._soon(self._poll_every_s)
+            self._wait(max(0.0, min(left_s, pause_s)))
+            if left_s <= pause_s:
+                return None  # whoever waits on calls again, and looks then
+
+    def _wait(self, seconds: float) -> None:
+        self._waiting += 1
+        try:
+            if self._is_closed.wait(seconds):
                 raise ShopTrouble(Code.SHOP_UNREACHABLE, "the link to the shop was closed")
+        finally:
+            self._waiting -= 1
 
     def _soon(self, time_s: float) -> float:
         return time_s * self._chance.uniform(1 - SPREAD, 1 + SPREAD)
