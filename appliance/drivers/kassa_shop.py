@@ -13,7 +13,8 @@ import structlog
 from appliance.domain.errors import Bug, Code, ConfigTrouble, OrderTrouble
 from appliance.domain.facts import Fact
 from appliance.domain.order import Order
-from appliance.drivers.shop_http import Answer, FactRefused, HttpOptions, ShopHttp
+from appliance.drivers.shop_http import Answer, HttpOptions, ShopHttp
+from appliance.drivers.shop_http import FactRefused as FactRefused
 from appliance.ports import (
     Claimed,
     ClaimRefused,

@@ -30,6 +30,8 @@ POLL_EVERY_S: Final = 5.0
 PROBE_EVERY_S: Final = 60.0
 """How often a large shop without the plugin is looked at whole; between, its newest change is."""
 RESYNC_EVERY_S: Final = 300.0
+RESYNC_WITH_PLUGIN_S: Final = 1800.0
+"""The plugin's marks leave out only what no amount and no state shows, such as a name."""
 SPREAD: Final = 0.2
 """Each of these times is drawn anew from so much below to so much above it, so that kiosks that
 were switched on together do not ask together."""
@@ -109,7 +111,8 @@ class OpenOrders:
             # Last: what a trouble has kept from being read is looked at again the next time.
             self._marks, self._revision = dict(marks), self._asked
         if is_resync:
-            self._resync_at = now + self._soon(RESYNC_EVERY_S)
+            every_s = RESYNC_WITH_PLUGIN_S if self._has_plugin() else RESYNC_EVERY_S
+            self._resync_at = now + self._soon(every_s)
         return self._snapshot()
 
     def _has_plugin(self) -> bool:
