@@ -15,7 +15,7 @@ from appliance.counter.config_schema import SECTIONS, Config
 from appliance.counter.doctor_findings import Finding
 from appliance.domain.errors import ConfigTrouble
 
-STAND_IN: Final = 'token = "none"'
+STAND_IN: Final = 'token = "none:none"'  # of the form that every kind of shop takes
 _OF_SECRET: Final = re.compile(
     r":(\d+): \[(shop|links)\] ((?:token|keys)_(?:file|credential): .+)\Z", re.DOTALL
 )

@@ -50,7 +50,8 @@ _REFUSED: Final = {
 _WITH_PLUGIN: Final = "Vendure with the Kassa plugin: a claim is atomic, a fact counts once"
 _WITHOUT: Final = (
     "Vendure without the Kassa plugin: counters see each other's claims in the order's notes; the"
-    " amount of a booking is Vendure's; a restored backup is not noticed"
+    " amount of a booking is Vendure's; a restored backup is not noticed."
+    " The plugin in docs/shops is the cure"
 )
 _NOT_ASKED: Final = "Vendure has not been asked yet whether it has the Kassa plugin"
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.cli import main
 from appliance.domain.facts import Kind
 from tests.rig import Kiosk, Rig, until
 from tests.shops.vendure.shop import VendureShop
@@ -44,6 +45,32 @@ def test_scanned_paid_printed_settled_fulfilled(shop: VendureShop, tmp_path: Pat
     assert payment["metadata"]["kassaPayment"] == approved.body["payment"]
     (fulfilment,) = shop.fulfilments(order)
     assert fulfilment["state"] == "Delivered"
+
+
+def test_the_doctor_says_what_holds(
+    shop: VendureShop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = (
+        f'kind = "vendure"\nurl = "{shop.url}"\ntoken = "mitte-6:secret-6"\n'
+        f'pickup_point = "nowhere"\nanswer_timeout_s = 60\n'
+    )
+    with Rig(tmp_path, shop=keys) as rig:
+        main(["doctor", "--config", str(rig.config_file)])
+        said = capsys.readouterr().out
+        (claim,) = [line for line in said.splitlines() if line[6:].startswith("claim ")]
+        if shop.plugin:
+            assert claim.startswith("ok ")
+            assert "a claim is atomic" in claim
+        else:
+            assert claim.startswith("note ")
+            assert "no atomic claim" in claim
+        rig.config_file.write_text(
+            rig.config_file.read_text().replace(
+                'token = "mitte-6:secret-6"', f'token_file = "{tmp_path}/none"'
+            )
+        )
+        main(["doctor", "--config", str(rig.config_file)])
+        assert "K-CFG-01: token_file" in capsys.readouterr().out
 
 
 def _open(kiosk: Kiosk) -> str:
