@@ -12,6 +12,7 @@ taken up where it was, and one that has come to its end does nothing.
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -54,7 +55,7 @@ class NoteDesk:
         self, order_id: str, claim_id: str, version: str, lease_s: int
     ) -> Claimed | ClaimRefused:
         """See ports.Shop."""
-        mark = Mark(Op.CLAIM, claim_id, self._kiosk, lease_s=max(1, min(lease_s, LONGEST_LEASE_S)))
+        lease_s = max(1, min(lease_s, LONGEST_LEASE_S))
         holder = ""
         for _ in range(CLAIM_TRIES):
             try:
@@ -70,6 +71,8 @@ class NoteDesk:
             if books(found.marks).paid and not found.order.is_prepaid:
                 words = "it was charged at a counter, and the office has not booked that yet"
                 return ClaimRefused(Code.ORDER_NOT_READY, words, found.order)
+            until_s = math.ceil(now_s) + lease_s
+            mark = Mark(Op.CLAIM, claim_id, self._kiosk, until_s=until_s)
             older = self._own_claims(found, claim_id)
             found, now_s = self._write(order_id, mark, f"{self._kiosk} serves this order")
             holder = books(found.marks).holder(self._kiosk, claim_id, now_s)
@@ -80,7 +83,7 @@ class NoteDesk:
                 note for note in self._own_claims(found, claim_id) if (note in older) is is_mine
             )
             if is_mine:
-                return Claimed(found.order, mark.lease_s)
+                return Claimed(found.order, lease_s)
             if refused is not None:
                 return refused
             # Both have written, both have seen it, and both take it back: the dice decide.

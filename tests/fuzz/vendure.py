@@ -24,7 +24,7 @@ def order(data: bytes) -> None:
         return
     known = books(found.marks)
     for mark in found.marks:
-        if mark.op is Op.CLAIM and known.holder(mark.kiosk, mark.id, mark.at_s) == mark.kiosk:
+        if mark.op is Op.CLAIM and known.holder(mark.kiosk, mark.id, mark.until_s) == mark.kiosk:
             demand(len(found.marks) > 1, "a claim stands in its own way")
     demand(all(quantity > 0 for quantity in found.unfulfilled.values()), "less than nothing")
 

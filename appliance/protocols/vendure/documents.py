@@ -71,7 +71,7 @@ fragment KassaOrder on Order {
 }"""
 _NOTES: Final = (
     'history(options: {filter: {type: {eq: "ORDER_NOTE"}}, sort: {createdAt: ASC}, take: 1000})'
-    " { totalItems items { id createdAt data } }"
+    " { totalItems items { id data } }"
 )
 _ERROR: Final = "... on ErrorResult { errorCode message }"
 

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from appliance.protocols.shopapi.strict import (
     Key,
-    Lease,
     OrderMalformed,
     ShopApiError,
     read_as,
@@ -44,22 +42,23 @@ class _Mark(Struct, frozen=True, omit_defaults=True):
     id: Key
     kiosk: Key
     claim: Key | UnsetType = UNSET
-    lease_s: Lease | UnsetType = UNSET
+    until_s: Annotated[int, Meta(ge=1, le=10**11)] | UnsetType = UNSET
     amount: int | UnsetType = UNSET
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One note of a kiosk's. amount: in the shop's units, of a PAID. at_s: when the shop wrote it,
-    by the shop's clock, in seconds since 1970. note: the note's id, or "" before it is written."""
+    """One note of a kiosk's. amount: in the shop's units, of a PAID. until_s: when a CLAIM's lease
+    ends, in seconds since 1970 by the clock of the shop's server, as its answers tell it. That of
+    its database, which dates the notes, may be in another time zone. note: the note's id, or ""
+    before it is written."""
 
     op: Op
     id: str
     kiosk: str
     claim: str = ""
-    lease_s: int = 0
+    until_s: int = 0
     amount: int = 0
-    at_s: float = 0.0
     note: str = ""
 
 
@@ -70,11 +69,11 @@ def note_of(mark: Mark, words: str) -> str:
         mark.id,
         mark.kiosk[:_KIOSK_LENGTH],
         mark.claim or UNSET,
-        mark.lease_s or UNSET,
+        mark.until_s or UNSET,
         mark.amount or UNSET,
     )
     members: dict[str, Any] = {"op": wire.op, "id": wire.id, "kiosk": wire.kiosk}
-    for name in ("claim", "lease_s", "amount"):
+    for name in ("claim", "until_s", "amount"):
         if (value := getattr(wire, name)) is not UNSET:
             members[name] = value
     return f"Kassa: {words[:1000]}{_SIGN}{write_json(members).decode()}"
@@ -86,7 +85,6 @@ class _NoteData(Struct):
 
 class _Note(Struct):
     id: str
-    createdAt: str
     data: _NoteData
 
 
@@ -122,24 +120,12 @@ def marks_from(value: object) -> tuple[Mark, ...]:
                 wire.id,
                 wire.kiosk,
                 "" if wire.claim is UNSET else wire.claim,
-                0 if wire.lease_s is UNSET else wire.lease_s,
+                0 if wire.until_s is UNSET else wire.until_s,
                 0 if wire.amount is UNSET else wire.amount,
-                _seconds(note.createdAt),
                 note.id,
             )
         )
     return tuple(found)
-
-
-def _seconds(text: str) -> float:
-    """ISO 8601 UTC as seconds since 1970. Raises OrderMalformed."""
-    try:
-        when = datetime.fromisoformat(text)
-        if when.tzinfo is None:
-            raise ValueError(text)  # noqa: TRY301
-        return when.timestamp()
-    except (ValueError, OverflowError):
-        raise OrderMalformed("history.createdAt", f"is no time: {text[:40]}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +147,7 @@ class Books:
             if (mark.kiosk, mark.claim) != (kiosk, claim):
                 return mark.kiosk
         for mark in self.claims:
-            if (mark.kiosk, mark.id) != (kiosk, claim) and now_s <= mark.at_s + mark.lease_s:
+            if (mark.kiosk, mark.id) != (kiosk, claim) and now_s <= mark.until_s:
                 return mark.kiosk
         return ""
 

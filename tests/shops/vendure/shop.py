@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import re
 import shutil
 import subprocess
 import time
@@ -154,10 +155,15 @@ class VendureShop:
         """All that is timed by the shop's clock becomes so much older."""
         if self.plugin:
             self.sql("UPDATE kassa_claim SET until = until - ?", int(seconds * 1000))
-        self.sql(
-            "UPDATE history_entry SET createdAt = datetime(createdAt, ?) WHERE type='ORDER_NOTE'",
-            f"-{int(seconds)} seconds",
-        )
+        rows = self.sql("SELECT id, data FROM history_entry WHERE data LIKE '%until_s%'")
+        for row in rows:
+            data = json.loads(row["data"])
+            data["note"] = re.sub(
+                r'"until_s":(\d+)',
+                lambda found: f'"until_s":{int(found[1]) - int(seconds)}',
+                data["note"],
+            )
+            self.sql("UPDATE history_entry SET data = ? WHERE id = ?", json.dumps(data), row["id"])
 
     def end_sessions(self) -> None:
         """Of the counters, as the time would."""
