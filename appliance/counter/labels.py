@@ -9,10 +9,11 @@ from typing import Final
 
 import segno
 
-from appliance.counter.config_schema import Config
+from appliance.counter.config_schema import BY_LINK, Config
 from appliance.counter.instance import lock
 from appliance.counter.kinds import PRINTERS, SHOPS
-from appliance.domain.errors import Code, OrderTrouble, ShopTrouble
+from appliance.counter.link_out import LinkOut
+from appliance.domain.errors import Code, ConfigTrouble, OrderTrouble, ShopTrouble
 from appliance.domain.order import Order
 from appliance.domain.receipt import Align, Barcode, Document, Qr, Text
 from appliance.protocols import pdf
@@ -130,11 +131,15 @@ def label(order: Order) -> Document:
 
 def print_on(config: Config, orders: Collection[Order]) -> None:
     """On the configured printer; the kiosk must not run, whose printer it is. Raises
-    PrinterTrouble, and JournalTrouble(SECOND_INSTANCE)."""
+    PrinterTrouble, JournalTrouble(SECOND_INSTANCE), and ConfigTrouble for an application that
+    prints receipts and nothing else."""
     from appliance.counter.clock import SystemClock
 
+    if config.printer.kind == BY_LINK["printer"]:
+        raise ConfigTrouble(["[printer] kind: prints receipts only; use --pdf or --escpos"])
+    clock = SystemClock()
     with lock(config):
-        printer = PRINTERS[config.printer.kind](config, SystemClock())
+        printer = PRINTERS[config.printer.kind](config, clock, LinkOut(clock))
         try:
             for order in orders:
                 printer.print(label(order), lambda: None)
