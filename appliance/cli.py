@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -101,12 +102,31 @@ def _parser() -> argparse.ArgumentParser:
 
     link = commands.add_parser("link", help="hand a link, such as kassa-api://…, to this counter")
     link.add_argument("link", metavar="URI")
-    link.add_argument(
-        "--port", type=_number(LAST_PORT + 1), default=8100, help="the counter's (default: 8100)"
-    )
+    _port_option(link)
     link.set_defaults(run=_link)
 
     _shop_commands(commands.add_parser("shop", help="check the shop; print order labels"))
+    links = commands.add_parser("links", help="serve paired devices in the shop's network")
+    _port_option(links)
+    links.add_argument(
+        "--data",
+        type=_folder,
+        metavar="FOLDER",
+        default=os.environ.get("STATE_DIRECTORY", "/var/lib/kassa-links"),
+        help="for a certificate of its own (default: %(default)s)",
+    )
+    links.set_defaults(run=_links)
+
+    devices = commands.add_parser("devices", help="paired devices").add_subparsers(
+        required=True, metavar="WHAT"
+    )
+    listed = devices.add_parser("list", help="all of them, a line each")
+    removed = devices.add_parser("remove", help="let one send nothing any more")
+    removed.add_argument("device", metavar="ID")
+    for part, show in ((listed, _devices_list), (removed, _devices_remove)):
+        _port_option(part)
+        part.set_defaults(run=show)
+
     journal = commands.add_parser("journal", help="read the journal").add_subparsers(
         required=True, metavar="WHAT"
     )
@@ -190,6 +210,12 @@ def _folder(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("name a folder")  # "" would be the one we stand in
     return Path(text)
+
+
+def _port_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--port", type=_number(LAST_PORT + 1), default=8100, help="the counter's (default: 8100)"
+    )
 
 
 def _config_option(parser: argparse.ArgumentParser) -> None:
@@ -329,6 +355,34 @@ def _link(parsed: argparse.Namespace) -> int:
     from appliance.follow import follow
 
     return follow(parsed.link, parsed.port)
+
+
+def _links(parsed: argparse.Namespace) -> int:
+    from appliance.serve_links import serve_links
+
+    return serve_links(parsed.port, Path(parsed.data))
+
+
+def _devices_list(parsed: argparse.Namespace) -> int:
+    from appliance.follow import call
+
+    status, told = call(parsed.port, "GET", "/devices")
+    if status != 200 or not isinstance(told, list):
+        raise Trouble(Code.INTERNAL, f"the counter answers {status}")
+    for device in told:
+        print(device["id"], device["at"], device["name"])
+    return 0
+
+
+def _devices_remove(parsed: argparse.Namespace) -> int:
+    from appliance.follow import call
+
+    status, _ = call(parsed.port, "POST", "/devices/remove", {"id": parsed.device})
+    if status == 404:
+        raise _NoInput(f"{parsed.device}: no such device")
+    if status != 204:
+        raise Trouble(Code.INTERNAL, f"the counter answers {status}")
+    return 0
 
 
 def _journal_show(parsed: argparse.Namespace) -> int:

@@ -34,9 +34,10 @@ def follow(link: str, port: int) -> int:
         return _say("refused: longer than any link", EX_REFUSED)
     page = f"http://{HOST}:{port}"
     try:
-        status, told = _post(page, port, link)
+        status, told = call(port, "POST", "/link", {"link": link})
     except (OSError, HTTPException, ValueError) as error:
         return _say(f"the counter does not answer: {error}", EX_UNAVAILABLE)
+    told = told if isinstance(told, dict) else {}
     address = str(told.get("address", ""))
     is_page = address.startswith(("https://", "http://"))  # or else some application's
     if status == 200:
@@ -50,15 +51,16 @@ def follow(link: str, port: int) -> int:
     return _say(f"nobody can say whether it was taken ({status}); try again", EX_UNAVAILABLE)
 
 
-def _post(page: str, port: int, link: str) -> tuple[int, dict[str, Any]]:
+def call(port: int, method: str, path: str, body: object = None) -> tuple[int, Any]:
+    """What the counter of this machine answers: the status, and its JSON or {}. Raises OSError,
+    HTTPException, or ValueError for what should be JSON and is not."""
     connection = HTTPConnection(HOST, port, timeout=ANSWER_S)
-    headers = {"Content-Type": "application/json", "Origin": page}
+    headers = {"Content-Type": "application/json", "Origin": f"http://{HOST}:{port}"}
     try:
-        connection.request("POST", "/link", json.dumps({"link": link}), headers)
+        connection.request(method, path, None if body is None else json.dumps(body), headers)
         answer = connection.getresponse()
         content = answer.read(LARGEST_ANSWER)
-        told = json.loads(content) if answer.status in (200, 422) else {}
-        return answer.status, told if isinstance(told, dict) else {}
+        return answer.status, json.loads(content) if answer.status in (200, 422) else {}
     finally:
         connection.close()
 

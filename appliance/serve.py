@@ -191,7 +191,7 @@ def _hosts(web: Web) -> tuple[str, ...]:
 
 def web_settings(config: Config) -> WebSettings:
     """What the screen must know of the configuration."""
-    from web.settings import Display, Theme, WebSettings
+    from web.settings import Display, Listener, Theme, WebSettings
 
     web, display = config.web, config.display
     return WebSettings(
@@ -203,6 +203,12 @@ def web_settings(config: Config) -> WebSettings:
             display.rotation, display.keyboard, display.blank_from, display.blank_until
         ),
         pages=config.links.pages,
+        listener=Listener(
+            config.links.listen,
+            config.links.public_url,
+            str(config.links.cert_file or ""),
+            str(config.links.key_file or ""),
+        ),
     )
 
 

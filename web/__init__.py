@@ -13,7 +13,7 @@ from pathlib import Path
 
 from flask import Flask, Response, request, url_for
 
-from web import asked, pages, security, view
+from web import asked, devices, pages, security, view
 from web.counter_port import Counter
 from web.render import Renderer
 from web.settings import LANGUAGES, Theme, WebSettings
@@ -41,6 +41,7 @@ def create_app(
     security.install(app, settings)
     pages.install(app, counter, settings, renderer)
     asked.install(app, counter)
+    devices.install(app, counter, settings.listener)
 
     @app.after_request
     def keep_assets(response: Response) -> Response:

@@ -14,6 +14,7 @@ from flask import Flask, Response, abort
 
 from appliance.counter.links import Source
 from appliance.domain.errors import Code, Trouble
+from appliance.protocols.links import dialects
 from appliance.protocols.links.messages import LONGEST_LINK, LinkError, Outcome
 from web.counter_port import Counter
 from web.pages import json_object
@@ -31,11 +32,17 @@ def install(app: Flask, counter: Counter) -> None:
 
     @app.post("/link")
     def link() -> Response:
-        text = json_object().get("link")
-        if not isinstance(text, str):
+        body = json_object()
+        text, token, confirmed = body.get("link"), body.get("token"), body.get("confirmed", True)
+        if not isinstance(text, str) or not isinstance(token, str | None):
             abort(400, "link")
         try:
-            return _answer(counter.link(text, Source.KIOSK))
+            if token is not None and counter.device(token) is None:
+                abort(403, "device")
+            if confirmed is not True and not is_sealed(text):
+                return _json(409, state="unconfirmed")
+            source = Source.KIOSK if token is None else Source.DEVICE
+            return _answer(counter.link(text, source))
         except LinkError as error:
             return _refused(error, counter.refusal(error))
         except (Trouble, TimeoutError) as error:
@@ -50,6 +57,15 @@ def install(app: Flask, counter: Counter) -> None:
         except (Trouble, TimeoutError) as error:
             return _not_now(error)
         return _answer(found) if found else abort(404)
+
+
+def is_sealed(text: str) -> bool:
+    """Whether the counter takes it for somebody's own, and refuses it where it is not. What is not
+    sealed may be any page's: on a device a person says first that it is meant."""
+    try:
+        return dialects.parse(text).seal is not None
+    except LinkError:
+        return True  # it is refused, which asks nobody
 
 
 def _answer(followed: Followed) -> Response:

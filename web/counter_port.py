@@ -12,6 +12,7 @@ from appliance.counter.screen import Screen
 if TYPE_CHECKING:
     from appliance.counter.counter import Followed
     from appliance.counter.links import Source
+    from appliance.counter.state import Paired
     from appliance.protocols.links.messages import LinkError
 
 
@@ -41,6 +42,19 @@ class Counter(Protocol):
 
     def followed(self, request: str) -> Followed | None:
         """How the request with this id is; None for one that is not known. Raises as `link`."""
+
+    def pair(self, code: str, name: str) -> str:
+        """The token of a device that opened the address on the screen. Raises PairingRefused,
+        JournalTrouble."""
+
+    def device(self, token: str) -> Paired | None:
+        """Whose token this is; None for nobody's."""
+
+    def devices(self) -> tuple[Paired, ...]:
+        """All that are paired."""
+
+    def remove_device(self, device: str) -> bool:
+        """Its token counts no longer; False where it is not known. Raises JournalTrouble."""
 
     def heartbeat(self, page: str) -> None:
         """A browser has really drawn this page. See the watchdog."""

@@ -95,6 +95,7 @@ ACTIONS: Final[dict[Action, str]] = {
     Action.DECIDE_NOT_PAID: N_("The slip says: not paid"),
     Action.ATTENTION: N_("Open questions"),
     Action.DAY: N_("Today"),
+    Action.PAIR: N_("Pair a device"),
     Action.SIGN_OUT: N_("Sign out"),
     Action.LANGUAGE: N_("Next language"),
 }
@@ -129,6 +130,7 @@ PAGES: Final[dict[Page, str]] = {
     Page.ATTENTION: N_("Open questions"),
     Page.ATTENTION_ITEM: N_("Open question"),
     Page.DAY: N_("Today"),
+    Page.PAIRING: N_("Pair a device"),
     Page.OUT_OF_ORDER: N_("Out of order"),
 }
 

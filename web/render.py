@@ -11,7 +11,7 @@ from jinja2 import Environment, Template
 
 from appliance.counter.commands import COMMAND_CODES
 from appliance.counter.screen import Screen
-from web import code128, labels, view
+from web import code128, labels, qr, view
 from web.settings import WebSettings
 from web.view import Language
 
@@ -57,6 +57,7 @@ class Renderer:
             "moment": lambda at, today: _spoken.get().moment(at, today),
             "worded": lambda code: _spoken.get().worded(code),
             "said": lambda text: _spoken.get().text(text) if text else "",
+            "qr": qr.svg,
             "fit": view.fit,
             "headline": view.headline,
             "slug": view.slug,

@@ -30,6 +30,17 @@ class Display:
 
 
 @dataclass(frozen=True, slots=True)
+class Listener:
+    """How paired devices are served, for the process that does it. listen: "" for not at all.
+    cert_file, key_file: "" for one of its own."""
+
+    listen: str = ""
+    public_url: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class WebSettings:
     """hosts: the values of the Host header that are served, port included, as in
     "127.0.0.1:8100". frame_ancestors: origins that may show the kiosk in a frame; none by
@@ -47,6 +58,7 @@ class WebSettings:
     heartbeat_s: int = 10
     display: Display = Display()
     pages: tuple[str, ...] = ()
+    listener: Listener = Listener()
 
     def __post_init__(self) -> None:
         mistakes = [

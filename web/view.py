@@ -212,12 +212,13 @@ _OFFERED: Final = {
         Action.DECIDE_NOT_PAID,
     },
     Page.DAY: {Action.REPRINT, Action.CANCEL, Action.NEXT, Action.CONFIRM},
+    Page.PAIRING: {Action.CANCEL},
     Page.OUT_OF_ORDER: {Action.CONFIRM, Action.CANCEL},
 }
 
 # Where a number may be typed by touch although the page is about something else: the way back to
 # the scanner's work when there is no scanner. Not while a payment runs.
-_TYPES_IN_FOOT: Final = {Page.REFUSED, Page.ATTENTION, Page.ATTENTION_ITEM, Page.DAY}
+_TYPES_IN_FOOT: Final = {Page.REFUSED, Page.ATTENTION, Page.ATTENTION_ITEM, Page.DAY, Page.PAIRING}
 # … and where only a badge can go on, when nobody is signed in.
 _NEEDS_A_BADGE: Final = {Page.ORDER, Page.NO_RECEIPT, Page.HAND_OVER}
 

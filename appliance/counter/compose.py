@@ -50,11 +50,14 @@ OPENABLE: Final = frozenset(
         Page.ATTENTION,
         Page.ATTENTION_ITEM,
         Page.DAY,
+        Page.PAIRING,
         Page.ASKING,
     }
 )
 """The pages on which an order may be opened; elsewhere a scan is answered with a notice."""
-PASSING: Final = frozenset({Page.REFUSED, Page.ATTENTION, Page.ATTENTION_ITEM, Page.DAY})
+PASSING: Final = frozenset(
+    {Page.REFUSED, Page.ATTENTION, Page.ATTENTION_ITEM, Page.DAY, Page.PAIRING}
+)
 """Pages that give way to the idle screen when nobody does anything."""
 
 _S, _P = ho.State, Page
@@ -118,6 +121,7 @@ def actions(state: State, require_seller: bool) -> frozenset[Action]:
         case _P.IDLE:
             here |= {a.OPEN, a.ATTENTION, a.DAY, a.LANGUAGE}
             here |= {a.REPRINT} if state.last_receipt else set()
+            here |= {a.PAIR} if state.may_pair else set()
         case _P.ORDER if focus:
             here |= {a.CANCEL}
             here |= {a.CONFIRM} if focus.may_be_charged or focus.order.is_prepaid else set()
@@ -152,12 +156,14 @@ def actions(state: State, require_seller: bool) -> frozenset[Action]:
                 here |= {a.CONFIRM}
         case _P.DAY:
             here |= {a.CANCEL, a.NEXT, a.REPRINT, a.ATTENTION}
+        case _P.PAIRING:
+            here |= {a.CANCEL}
         case _P.OUT_OF_ORDER:
             here = {a.CONFIRM} if state.damaged_journal and not state.fault else set()
         case _:
             pass
     if require_seller and state.seller is None:
-        here.discard(a.REPRINT)
+        here -= {a.REPRINT, a.PAIR}
     return frozenset(here)
 
 
@@ -233,6 +239,8 @@ def _body(
         case _P.DAY:
             rows, total = day(state, journal, midnight)
             return Day(rows, place.selected % len(rows) if rows else 0, total)
+        case _P.PAIRING if state.pairing:
+            return state.pairing
         case _P.OUT_OF_ORDER:
             if state.fault:
                 return OutOfOrder(*state.fault)

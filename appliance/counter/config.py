@@ -295,6 +295,10 @@ class _Reader:
 
     def _links(self, links: dict[str, Any]) -> None:
         """The keys of the file beside those that stand in kassa.toml; and what needs them."""
+        if links.get("listen") and not links.get("public_url"):
+            self._wrong("needs public_url, what devices call this counter", "links", "listen")
+        if (links.get("cert_file") is None) != (links.get("key_file") is None):
+            self._wrong("give cert_file and key_file, or neither", "links", "cert_file")
         sources = [name for name in ("keys_file", "keys_credential") if links.get(name) is not None]
         if len(sources) > 1:
             self._wrong("only one of keys_file and keys_credential", "links", sources[1])

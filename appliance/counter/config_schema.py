@@ -41,6 +41,13 @@ _PICKUP_BY: Final = rules.matching(
     r"shipping-method|field:[A-Za-z][A-Za-z0-9_]{0,40}",
     'write "shipping-method" or "field:" and the name of a custom field of the order',
 )
+_LISTEN: Final = rules.matching(
+    r"(([0-9]{1,3}(\.[0-9]{1,3}){3}|\[[0-9a-f:]+\]):[0-9]{1,5})?", 'write "0.0.0.0:8143"'
+)
+_PUBLIC: Final = rules.matching(
+    r"(https://[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?(:[0-9]{1,5})?)?",
+    'write "https://counter-1.shop.example:8143" in lower case',
+)
 _TOKEN: Final = rules.matching(r"[!-~]{1,4096}", "use printable ASCII, no blanks", secret=True)
 
 
@@ -195,7 +202,8 @@ class Links:
     """accept: which links are taken. start: whether a signed one charges by itself. return_to:
     origins, or schemes with their colon, that results may go to. sign_with: the id of the key that
     signs results, "" for none. keys: those that stand here and in the file or credential. pages:
-    the shop's own, which the kiosk's browser may show."""
+    the shop's own, which the kiosk's browser may show. listen: where paired devices are served, ""
+    for nowhere; public_url: what they call it; cert_file, key_file: in PEM, None for our own."""
 
     accept: Annotated[
         str, rules.choice("none", "signed", "confirmed", what="a policy for links")
@@ -207,6 +215,10 @@ class Links:
     keys: Annotated[Mapping[str, signing.Key], rules.keys()] = field(default_factory=dict)
     sign_with: Annotated[str, rules.text(64, may_be_empty=True)] = ""
     pages: Annotated[tuple[str, ...], rules.texts(8, rules.origin())] = ()
+    listen: Annotated[str, _LISTEN] = ""
+    public_url: Annotated[str, _PUBLIC] = ""
+    cert_file: Annotated[Path | None, rules.path()] = None
+    key_file: Annotated[Path | None, rules.path()] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

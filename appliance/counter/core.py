@@ -21,10 +21,19 @@ from appliance.counter.ledger import REASON_MOST, Hands, Ledger, payment_of
 from appliance.counter.link_facts import replay_link
 from appliance.counter.links import LinkDesk, Source
 from appliance.counter.opening import Opening
+from appliance.counter.pairing import PairingDesk
 from appliance.counter.papers import Papers
 from appliance.counter.screen import Action, Page, Screen
 from appliance.counter.settings import Settings
-from appliance.counter.state import Place, RefusedFact, State, replay_handover, replay_job, slips_in
+from appliance.counter.state import (
+    Place,
+    RefusedFact,
+    State,
+    paired_from,
+    replay_handover,
+    replay_job,
+    slips_in,
+)
 from appliance.domain import handover as ho
 from appliance.domain import payment as pay
 from appliance.domain.errors import Bug, Code, JournalTrouble, ShopTrouble
@@ -41,7 +50,7 @@ LEFT_ALONE_S: Final = 120.0  # lists and refusals give way to the idle screen
 
 
 class Core:
-    """See the module. opening, charging, papers, links: the desks that divide the work."""
+    """See the module. opening, charging, papers, links, pairing: the desks that divide the work."""
 
     def __init__(self, journal: Journal, settings: Settings, clock: Clock, hands: Hands) -> None:
         self.ledger = Ledger(journal, settings, clock, hands)
@@ -49,6 +58,7 @@ class Core:
         self.charging = Charging(self.ledger, self.opening)
         self.papers = Papers(self.ledger)
         self.links = LinkDesk(self.ledger, self.opening, self.charging, self.papers)
+        self.pairing = PairingDesk(self.ledger, settings.links.devices_at)
         self._day = ""
         self._last_read = ("", float("-inf"))
 
@@ -76,6 +86,8 @@ class Core:
                     self.state.jobs[subject] = replay_job(facts)
                 case "L-":
                     self.state.links[subject] = replay_link(facts)
+                case "D-":
+                    self.state.paired[subject] = paired_from(facts[0])
                 case "J-":
                     self.state.damaged_journal = (
                         subject,
@@ -221,7 +233,7 @@ class Core:
                 self.charging.stop(focus)
             case Action.CANCEL, Page.ATTENTION_ITEM:
                 self.ledger.go(Place(Page.ATTENTION))
-            case Action.CANCEL, (Page.ATTENTION | Page.DAY | Page.ASKING):
+            case Action.CANCEL, (Page.ATTENTION | Page.DAY | Page.ASKING | Page.PAIRING):
                 self.ledger.go(Place())
             case Action.NEXT, Page.HAND_OVER if focus:
                 self._leave(focus)
@@ -246,6 +258,8 @@ class Core:
                 self.ledger.go(Place(Page.ATTENTION))
             case Action.DAY, _:
                 self.ledger.go(Place(Page.DAY))
+            case Action.PAIR, _:
+                self.pairing.show()
             case Action.SIGN_OUT, _:
                 self._sign_out("asked")
             case Action.LANGUAGE, _:
@@ -409,6 +423,7 @@ class Core:
             return
         self.charging.tick()
         self.links.tick()
+        self.pairing.tick()
         for handover_id in list(state.handovers):
             self.ledger.follow(handover_id)
         busy = state.focus is not None and state.focus.state is not ho.State.OPEN

@@ -29,10 +29,11 @@ from appliance.counter.link_facts import Asked
 from appliance.counter.link_out import LinkOut
 from appliance.counter.links import Source
 from appliance.counter.metrics import Metrics
+from appliance.counter.pairing import PairingRefused
 from appliance.counter.screen import OutOfOrder, Page, Screen
 from appliance.counter.settings import Settings
 from appliance.counter.shoplink import ShopLink
-from appliance.counter.state import Job
+from appliance.counter.state import Job, Paired
 from appliance.counter.workers import PrinterWorker, ScannerWorker, TerminalWorker
 from appliance.domain.errors import Bug, Code, JournalTrouble
 from appliance.ports import WELL, Charge, Health, Printer, Scanner, SellerList, Shop, Terminal
@@ -185,6 +186,29 @@ class Counter:
             return _followed(core, asked) if asked else None
 
         return self.ask(find)
+
+    def pair(self, code: str, name: str) -> str:
+        """The token of a device that opened the address on the screen. Raises PairingRefused,
+        JournalTrouble, TimeoutError."""
+        self._check_started()
+        token = self.ask(lambda core: core.pairing.pair(code, name))
+        log.info("device_paired", name=name)
+        return token
+
+    def device(self, token: str) -> Paired | None:
+        """Whose token this is; None for nobody's. Raises JournalTrouble, TimeoutError."""
+        self._check_started()
+        return self.ask(lambda core: core.pairing.device(token))
+
+    def devices(self) -> tuple[Paired, ...]:
+        """All that are paired. Raises as `device`."""
+        self._check_started()
+        return self.ask(lambda core: tuple(core.state.paired.values()))
+
+    def remove_device(self, device: str) -> bool:
+        """Its token counts no longer; False where it is not known. Raises as `device`."""
+        self._check_started()
+        return self.ask(lambda core: core.pairing.remove(device))
 
     def heartbeat(self, page: str) -> None:
         self._heartbeat = (self._clock.monotonic(), page[:32])
@@ -450,7 +474,7 @@ class Counter:
         try:
             result = event()
         except Exception as error:
-            if not isinstance(error, JournalTrouble | LinkError):
+            if not isinstance(error, JournalTrouble | LinkError | PairingRefused):
                 log.exception("event_failed")
             future.set_exception(error)
         else:

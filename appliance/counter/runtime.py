@@ -50,6 +50,7 @@ def settings(config: Config) -> Settings:
             return_to=config.links.return_to,
             keys=config.links.keys,
             sign_with=config.links.keys.get(config.links.sign_with),
+            devices_at=config.links.public_url if config.links.listen else "",
         ),
     )
 

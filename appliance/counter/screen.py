@@ -29,6 +29,7 @@ class Page(StrEnum):
     ATTENTION = auto()
     ATTENTION_ITEM = auto()
     DAY = auto()
+    PAIRING = auto()  # a device in the shop's network is to be paired
     OUT_OF_ORDER = auto()  # nothing can be done at this counter until it is cured
 
 
@@ -48,6 +49,7 @@ class Action(StrEnum):
     DECIDE_NOT_PAID = auto()
     ATTENTION = auto()  # show the attention list
     DAY = auto()  # show the day's handovers
+    PAIR = auto()  # show the code that pairs a device
     SIGN_OUT = auto()
     LANGUAGE = (
         auto()
@@ -252,6 +254,15 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
+class Pairing:
+    """address: what the device opens, with its code; "" once that counts no longer. device: the
+    name of the one that was paired, "" before."""
+
+    address: str
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
 class OutOfOrder:
     code: Code
     detail: str
@@ -278,6 +289,7 @@ Body = (
     | Attention
     | AttentionDetail
     | Day
+    | Pairing
     | OutOfOrder
 )
 

@@ -19,13 +19,14 @@ class LinkSettings:
     """accept: "signed", only those that one of the keys has signed; "confirmed", unsigned ones as
     well, which a seller confirms. start_by_themselves: a signed one charges without a tap.
     return_to: origins and schemes that results may go to. sign_with: the key that signs results,
-    None for unsigned ones."""
+    None for unsigned ones. devices_at: the address for paired devices, "" for none."""
 
     accept: Accept = "none"
     start_by_themselves: bool = True
     return_to: tuple[str, ...] = ()
     keys: Mapping[str, Key] = field(default_factory=lambda: NO_KEYS)
     sign_with: Key | None = None
+    devices_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)

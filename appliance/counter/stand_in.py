@@ -18,6 +18,7 @@ from appliance.domain.errors import Code, Trouble
 if TYPE_CHECKING:
     from appliance.counter.counter import Followed
     from appliance.counter.links import Source
+    from appliance.counter.state import Paired
     from appliance.protocols.links.messages import LinkError
 
 LOOK_S: Final = 2.0
@@ -102,6 +103,22 @@ class StandIn:
         return None
 
     def followed(self, request: str) -> Followed | None:
+        """As `link`."""
+        raise Trouble(self._code)
+
+    def pair(self, code: str, name: str) -> str:
+        """As `link`."""
+        raise Trouble(self._code)
+
+    def device(self, token: str) -> Paired | None:
+        """As `link`."""
+        raise Trouble(self._code)
+
+    def devices(self) -> tuple[Paired, ...]:
+        """As `link`."""
+        raise Trouble(self._code)
+
+    def remove_device(self, device: str) -> bool:
         """As `link`."""
         raise Trouble(self._code)
 

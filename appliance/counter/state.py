@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from appliance.counter.link_facts import Asked
-from appliance.counter.screen import Leave, LogLine, Notice, Page
+from appliance.counter.screen import Leave, LogLine, Notice, Page, Pairing
 from appliance.domain import handover as ho
 from appliance.domain.errors import Bug, Code
 from appliance.domain.facts import Fact, Kind
@@ -59,6 +59,24 @@ class Place:
     selected: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """id: the subject of its facts. name: what the device calls itself. hash: of its token, SHA-256
+    in hex. at: when it was paired, ISO 8601 UTC."""
+
+    id: str
+    name: str
+    hash: str
+    at: str
+
+
+def paired_from(fact: Fact) -> Paired:
+    """The device that this fact has paired. Raises Bug for any other fact."""
+    if fact.kind is not Kind.DEVICE_PAIRED:
+        raise Bug(f"device {fact.subject} does not begin with its pairing")
+    return Paired(fact.subject, str(fact.body["name"]), str(fact.body["hash"]), fact.at)
+
+
 @dataclass(slots=True)
 class Dialogue:
     """The running payment as the counter sees it, for the screen."""
@@ -101,6 +119,9 @@ class State:
     last_receipt: str = ""  # the handover of the newest receipt
     links: dict[str, Asked] = field(default_factory=dict)  # open ones, oldest first
     leave: tuple[Leave, float] | None = None  # and until when
+    paired: dict[str, Paired] = field(default_factory=dict)
+    may_pair: bool = False  # there is a listener for devices
+    pairing: Pairing | None = None
 
     @property
     def focus(self) -> ho.Handover | None:

@@ -54,6 +54,9 @@ class Kind(StrEnum):
     LINK_OPENED = "link.opened"  # which handover or print job the request came to
     LINK_ANSWERED = "link.answered"
 
+    DEVICE_PAIRED = "device.paired"  # it may send links from the shop's network
+    DEVICE_REMOVED = "device.removed"
+
     FACT_REFUSED = "shop.fact_refused"  # the shop will never take one of our facts
     FACT_SETTLED = "shop.fact_settled"  # a person has told the shop's office
 
@@ -66,6 +69,7 @@ OPENS: Final = frozenset(
         Kind.OPENED,
         Kind.PRINT_QUEUED,
         Kind.LINK_ASKED,
+        Kind.DEVICE_PAIRED,
         Kind.FACT_REFUSED,
         Kind.JOURNAL_SET_ASIDE,
         Kind.APPROVED,
@@ -82,6 +86,7 @@ CLOSES: Final = frozenset(
         Kind.GIVEN_BACK,
         Kind.SETTLED,
         Kind.LINK_ANSWERED,
+        Kind.DEVICE_REMOVED,
         Kind.PRINTED,
         Kind.PRINT_WAIVED,
         Kind.FACT_SETTLED,
@@ -124,9 +129,9 @@ class Draft:
 class Fact:
     """One entry of the journal.
 
-    id: unique for good; the shop deduplicates by it. subject: the handover, print job or link it is
-    about, or "" for one about the counter. at: wall time in ISO 8601 UTC, to be shown to people;
-    nothing is ordered by it. seller: the id of who was signed in, or "".
+    id: unique for good; the shop deduplicates by it. subject: the handover, print job, link or
+    device it is about, or "" for one about the counter. at: wall time in ISO 8601 UTC, to be shown
+    to people; nothing is ordered by it. seller: the id of who was signed in, or "".
     """
 
     id: str

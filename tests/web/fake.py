@@ -9,7 +9,9 @@ from dataclasses import replace
 from appliance.counter.commands import Answer, Answered, Command
 from appliance.counter.counter import Followed
 from appliance.counter.links import Source
+from appliance.counter.pairing import PairingRefused
 from appliance.counter.screen import Screen
+from appliance.counter.state import Paired
 from appliance.protocols.links.messages import LinkError
 from tests.web.samples import SAMPLES
 
@@ -26,6 +28,7 @@ class FakeCounter:
         self.beats: list[str] = []
         self.links: list[tuple[str, Source]] = []
         self.taken: Followed | Exception = Followed(LINK, "waiting", None, None)
+        self.removed = False
         self.refusal_address: str | None = None
         self.status = "ok"
         self._screen = first
@@ -67,6 +70,22 @@ class FakeCounter:
         if isinstance(self.taken, Exception):
             raise self.taken
         return self.taken if request == self.taken.id else None
+
+    def pair(self, code: str, name: str) -> str:
+        if code != "the-code":
+            raise PairingRefused
+        return "the-token"
+
+    def device(self, token: str) -> Paired | None:
+        return self.devices()[0] if token == "the-token" and self.devices() else None
+
+    def devices(self) -> tuple[Paired, ...]:
+        return () if self.removed else (Paired("D-1", "Phone", "00", "2025-10-07T12:00:00Z"),)
+
+    def remove_device(self, device: str) -> bool:
+        known = device in [each.id for each in self.devices()]
+        self.removed |= known
+        return known
 
     def heartbeat(self, page: str) -> None:
         self.beats.append(page)

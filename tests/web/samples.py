@@ -26,6 +26,7 @@ from appliance.counter.screen import (
     OutOfOrder,
     Page,
     Paid,
+    Pairing,
     Receipt,
     Refused,
     Screen,
@@ -367,6 +368,13 @@ SAMPLES: Final[dict[str, Screen]] = {
         attention=3,
     ),
     "day": screen(Page.DAY, Day(DAY_ROWS, 1, 52), A.CANCEL, A.NEXT, A.REPRINT, A.ATTENTION),
+    "pairing": screen(
+        Page.PAIRING,
+        Pairing("https://counter-1.shop.example:8143/pair#0123456789abcdefABCDEF", ""),
+        A.CANCEL,
+    ),
+    "pairing-done": screen(Page.PAIRING, Pairing("", "Anna's phone"), A.CANCEL),
+    "pairing-late": screen(Page.PAIRING, Pairing("", ""), A.CANCEL),
     "out-of-order": screen(
         Page.OUT_OF_ORDER, OutOfOrder(Code.JOURNAL_DAMAGED, "journal.2025-10-07.db"), A.CONFIRM
     ),

@@ -13,7 +13,9 @@ from web import WebSettings, create_app
 from web.settings import Theme
 
 COMMAND = {"id": "a", "seq": 1, "action": "confirm"}
-COMMANDS = ("/command", "/heartbeat", "/language", "/link")
+COMMANDS = (
+    "/command", "/heartbeat", "/language", "/link", "/pair", "/device", "/devices/remove",
+)  # fmt: skip
 SAME = {"Sec-Fetch-Site": "same-origin"}
 GETS = (
     "/",
