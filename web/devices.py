@@ -21,11 +21,13 @@ LONGEST: Final = 128
 """Characters of a code, a token, a name or an id."""
 
 
-def install(app: Flask, counter: Counter, listener: Listener) -> None:
+def install(app: Flask, counter: Counter, listener: Listener | None) -> None:
     """Give the app these routes."""
 
     @app.get("/listener")
     def told() -> Response:
+        if listener is None:
+            abort(503)
         return _json(
             listen=listener.listen,
             public_url=listener.public_url,

@@ -45,7 +45,7 @@ class WebSettings:
     """hosts: the values of the Host header that are served, port included, as in
     "127.0.0.1:8100". frame_ancestors: origins that may show the kiosk in a frame; none by
     default. heartbeat_s: how often a browser tells that it draws, 1 to 600. pages: origins that the
-    browser may show; the idle page leads to the first.
+    browser may show; the idle page leads to the first. listener: None while nobody knows.
 
     Raises ConfigTrouble for what cannot be.
     """
@@ -58,7 +58,7 @@ class WebSettings:
     heartbeat_s: int = 10
     display: Display = Display()
     pages: tuple[str, ...] = ()
-    listener: Listener = Listener()
+    listener: Listener | None = None
 
     def __post_init__(self) -> None:
         mistakes = [
