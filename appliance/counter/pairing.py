@@ -22,6 +22,8 @@ DEVICES_MOST: Final = 16
 CODE_BYTES: Final = 16
 TOKEN_BYTES: Final = 32
 CODE_S: Final = 120.0
+DONE_S: Final = 5.0
+"""How long the screen says that a device is paired; then it is free for what the device sends."""
 TRIES_MOST: Final = 5
 """Wrong codes until the right one counts no longer: nobody types it, so nobody mistypes it."""
 LONGEST_NAME: Final = 40
@@ -82,6 +84,7 @@ class PairingDesk:
         (fact,) = self._ledger.write([draft])[-1:]
         state.paired[subject] = paired_from(fact)
         self._code = ""
+        self._until = self._ledger.clock.monotonic() + DONE_S
         state.pairing = Pairing("", name)
         return token
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.counter.pairing import CODE_S, DEVICES_MOST, TRIES_MOST, PairingRefused
+from appliance.counter.pairing import CODE_S, DEVICES_MOST, DONE_S, TRIES_MOST, PairingRefused
 from appliance.counter.screen import Action, Page, Pairing
 from appliance.domain.facts import Kind
 from tests.counter.harness import Bench, bench
@@ -45,6 +45,9 @@ def test_a_device_is_paired_and_known_again_after_a_restart(tmp_path: Path) -> N
         found = counter.core.pairing.device(token)
         assert found is not None
         assert found.name == "Anna's phone"
+        counter.clock.pass_(DONE_S)
+        counter.core.tick()
+        assert counter.page() is Page.IDLE
     with bench(tmp_path, WITH) as counter:
         assert counter.core.pairing.device(token) == found
 

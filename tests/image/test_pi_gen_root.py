@@ -139,7 +139,12 @@ def test_ssh_is_by_key_alone(made: Made):
     "unit",
     [
         *("kassa.service", "kassa-session.service", "kassa-firewall.service"),
-        *("kassa-devices.service", "kassa-grow.service", "kassa-import.service"),
+        *(
+            "kassa-devices.service",
+            "kassa-links.service",
+            "kassa-grow.service",
+            "kassa-import.service",
+        ),
         *("kassa-storage.timer", "NetworkManager.service", "systemd-timesyncd.service"),
     ],
 )
