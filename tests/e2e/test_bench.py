@@ -249,6 +249,22 @@ def test_a_foreign_link_waits_for_the_seller_and_is_told_in_its_own_words(
     assert booked(demo.state(), "10002") == []
 
 
+def test_a_code_and_a_wish_of_the_shops_page_open_the_order(demo: Demo, bench: Page) -> None:
+    bench.click("#tab-staff")
+    shop = bench.frame_locator("#staff")
+    shop.locator('[data-scan="NL-10008"]').click()
+    kiosk_shows(bench, "order")
+    demo.do("scan", "KASSA-CANCEL")
+    kiosk_shows(bench, "idle")
+    bench.click("#tab-staff")
+    shop.locator('[data-order="ord-10009"] >> text=Open at the counter').click()
+    bench.click("#tab-kiosk")
+    kiosk_shows(bench, "order")
+    assert "10009" in bench.frame_locator("#kiosk").locator("#screen").inner_text()
+    demo.do("scan", "KASSA-CANCEL")
+    kiosk_shows(bench, "idle")
+
+
 def test_a_link_is_built_taken_apart_and_given_to_the_counter(demo: Demo, bench: Page) -> None:
     with bench.context.expect_page() as opened:
         bench.click("text=Links")

@@ -114,7 +114,7 @@ const SHOP = new URL(page.staff).origin, FOLLOW_MS = 500;
 window.addEventListener("message", (event) => {
   if (event.origin !== SHOP) return;
   const { kassaScan, kassaLink, kassaReturned } = event.data ?? {};
-  if (kassaScan) act("scan", kassaScan);
+  if (kassaScan) show($("tab-kiosk")), act("scan", kassaScan);
   else if (kassaLink) follow(kassaLink);
   else if (kassaReturned && event.source === $("kiosk").contentWindow) {
     // The counter's page has gone back to the shop, as it does on a real kiosk: here the shop has a
