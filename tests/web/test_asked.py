@@ -111,3 +111,15 @@ def test_the_idle_page_leads_to_the_shops_pages_where_there_are_any(counter: Fak
     assert client.get("/display").json == {"rotation": 0, "keyboard": "us", "pages": True}
     counter.show(SAMPLES["order"])
     assert "go-shop" not in client.get("/screen").text
+
+
+def test_what_a_browser_may_not_start_by_itself_can_be_tapped(
+    counter: FakeCounter, client: FlaskClient
+) -> None:
+    """Chromium starts one application for each touch; pages that it may show need none."""
+    counter.show(replace(SAMPLES["idle"], leave=Leave(LINK, "https://shop.example/?a=1")))
+    assert "go-leave" not in client.get("/screen").text
+    counter.show(replace(SAMPLES["charging"], leave=Leave(LINK, "pay-api://payNow?a=1&b=2")))
+    shown = client.get("/screen").text
+    assert 'id="go-leave" href="pay-api://payNow?a=1&amp;b=2"' in shown
+    assert 'data-leave="pay-api://payNow?a=1&amp;b=2"' in shown
