@@ -46,7 +46,8 @@ ATTEMPTS_MOST: Final = 50
 WAIT_S: Final = 300
 """How long a request waits for its turn."""
 LEAVE_S: Final = 20.0
-"""How long the kiosk's page may take to go where the result is wanted."""
+"""How long the kiosk's page may take to go where the result is wanted, from the first moment that
+nobody is served any more."""
 
 
 class Source(StrEnum):
@@ -492,13 +493,17 @@ class LinkDesk:
         asked = with_result(asked, result)
         if asked.source == Source.KIOSK and (address := self.address(asked)):
             leave = Leave(asked.id, address)
-            self.ledger.state.leave = (leave, self.ledger.clock.monotonic() + LEAVE_S)
+            self.ledger.state.leave = (leave, None)
 
     def tick(self) -> None:
         """Once a second: what time alone brings about."""
         state = self.ledger.state
-        if state.leave is not None and self.ledger.clock.monotonic() >= state.leave[1]:
-            state.leave = None
+        if state.leave is not None and compose.page(state) is Page.IDLE:
+            now, (leave, until) = self.ledger.clock.monotonic(), state.leave
+            if until is None:
+                state.leave = (leave, now + LEAVE_S)
+            elif now >= until:
+                state.leave = None
         self._take_wanted()
         self.follow()
 

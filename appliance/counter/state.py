@@ -118,7 +118,7 @@ class State:
     last_started: str = ""  # the newest charge of this run: the terminal's memory is about it
     last_receipt: str = ""  # the handover of the newest receipt
     links: dict[str, Asked] = field(default_factory=dict)  # open ones, oldest first
-    leave: tuple[Leave, float] | None = None  # and until when
+    leave: tuple[Leave, float | None] | None = None  # and until when; None before the idle page
     paired: dict[str, Paired] = field(default_factory=dict)
     may_pair: bool = False  # there is a listener for devices
     pairing: Pairing | None = None

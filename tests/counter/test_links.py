@@ -623,7 +623,10 @@ def test_the_kiosks_page_goes_to_the_caller_when_the_goods_have_left(counter: Be
     counter.approve()
     counter.core.links.follow()
     assert counter.screen().leave is None, "there are goods to hand over"
+    counter.clock.pass_(300)  # however long that takes
+    counter.core.tick()
     counter.do(Action.CONFIRM)
+    counter.core.tick()
     leave = counter.screen().leave
     assert leave is not None
     assert leave.address.startswith("https://shop.example/paid?status=paid")
