@@ -328,6 +328,7 @@ case $1 in
         install_chromium
         [ ! -e /dev/fuse ] || wish fusermount3 fuse3 'the tests with power cuts'
         wish systemd-hwdb udev "the tests of the devices' models"
+        wish xdg-open xdg-utils 'the tests of links in a browser'
         wish_php
         # Debian's npm brings its nodejs: 18 on Debian 12, 20 on Debian 13. Both are enough.
         wish npm npm 'the tests with a real Vendure'

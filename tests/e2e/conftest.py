@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, expect, sync_playwright
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from appliance.counter.screen import Action, Screen
@@ -35,15 +35,21 @@ def chromium() -> str | None:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def playwright() -> Iterator[Playwright]:
+    """One for all tests of this process: beside it no second one starts."""
+    with sync_playwright() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
     """One browser for all tests of this process; each test takes a page or a context of its own."""
     arguments = ["--headless=new"]
     # Chromium's sandbox refuses to run as root, which only throw-away machines do.
     arguments += ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium(), args=arguments)
-        yield started
-        started.close()
+    started = playwright.chromium.launch(executable_path=chromium(), args=arguments)
+    yield started
+    started.close()
 
 
 class Quiet(WSGIRequestHandler):

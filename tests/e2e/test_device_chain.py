@@ -22,7 +22,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 import zxingcpp
 from PIL import Image
-from playwright.sync_api import BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import BrowserContext, Page, Playwright
 
 from appliance.domain.facts import Kind
 from appliance.protocols.links import kassa
@@ -46,6 +46,7 @@ class Counter:
     shop: ShopPage
     playwright: Playwright
     address: str
+    stack: ExitStack
 
     def context(self, name: str) -> BrowserContext:
         """A browser in which our page is the handler of web+kassa, as a person has allowed."""
@@ -64,6 +65,7 @@ class Counter:
             ignore_https_errors=True,  # its own certificate, which a person accepts once
             viewport={"width": 1280, "height": 800},
         )
+        self.stack.callback(context.close)
         context.set_default_timeout(WAIT_MS)
         return context
 
@@ -108,7 +110,7 @@ class Counter:
 
 
 @pytest.fixture
-def counter(tmp_path: Path) -> Iterator[Counter]:
+def counter(tmp_path: Path, playwright: Playwright) -> Iterator[Counter]:
     with ExitStack() as stack:
         shop = ShopPage()
         stack.callback(shop.stop)
@@ -130,8 +132,7 @@ def counter(tmp_path: Path) -> Iterator[Counter]:
         stack.callback(served.wait, 20)
         stack.callback(served.terminate)
         until(lambda: "fingerprint" in (tmp_path / "links.log").read_text(), "the listener")
-        playwright = stack.enter_context(sync_playwright())
-        yield Counter(tmp_path, rig, kiosk, shop, playwright, address)
+        yield Counter(tmp_path, rig, kiosk, shop, playwright, address, stack)
 
 
 def test_a_paired_device_follows_a_link_to_its_result(counter: Counter) -> None:

@@ -23,7 +23,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page, Playwright
 
 from appliance.domain.facts import Kind
 from appliance.follow import SOCKET
@@ -102,10 +102,10 @@ class Chain:
     rig: Rig
     kiosk: Kiosk
     stack: ExitStack
+    playwright: Playwright
     shown: list[str] = field(default_factory=list)
 
     def __enter__(self) -> Self:
-        self.playwright = self.stack.enter_context(sync_playwright())
         self.session = self.stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
         self.session.bind(str(self.folder / SOCKET))
         self.session.settimeout(WAIT_MS / 1000)
@@ -158,6 +158,7 @@ class Chain:
             args=["--headless=new", *(["--no-sandbox"] if os.geteuid() == 0 else [])],
             env=environ,
         )
+        self.stack.callback(context.close)
         page = context.new_page()
         page.set_default_timeout(WAIT_MS)
         page.goto(self.shop.origin)
@@ -206,7 +207,7 @@ class Chain:
 
 
 @pytest.fixture
-def chain(tmp_path: Path) -> Iterator[Chain]:
+def chain(tmp_path: Path, playwright: Playwright) -> Iterator[Chain]:
     with ExitStack() as stack:
         shop = ShopPage()
         stack.callback(shop.stop)
@@ -217,7 +218,7 @@ def chain(tmp_path: Path) -> Iterator[Chain]:
         rig = stack.enter_context(Rig(tmp_path, counter=links, customer_s=20.0))
         kiosk = stack.enter_context(Kiosk(rig))
         until(kiosk.is_well, "all is well")
-        with Chain(tmp_path, shop, rig, kiosk, stack) as made:
+        with Chain(tmp_path, shop, rig, kiosk, stack, playwright) as made:
             yield made
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Playwright
 
 from appliance.domain.facts import Kind
 from appliance.follow import SOCKET
@@ -57,7 +57,7 @@ class Two:
     """A, B, and the browser in which A's page is open. Whoever asks the kiosk's session for a page
     gets it in that browser."""
 
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
+    def __init__(self, folder: Path, stack: ExitStack, playwright: Playwright) -> None:
         self.folder = folder
         (folder / "a").mkdir()
         (folder / "b").mkdir()
@@ -75,7 +75,6 @@ class Two:
         self._session.bind(str(folder / SOCKET))
         self._session.settimeout(0.1)
         self._install()
-        playwright = stack.enter_context(sync_playwright())
         context = playwright.chromium.launch_persistent_context(
             self._profile(),
             executable_path=chromium(),
@@ -178,9 +177,9 @@ class Two:
 
 
 @pytest.fixture
-def two(tmp_path: Path) -> Iterator[Two]:
+def two(tmp_path: Path, playwright: Playwright) -> Iterator[Two]:
     with ExitStack() as stack:
-        yield Two(tmp_path, stack)
+        yield Two(tmp_path, stack, playwright)
 
 
 @pytest.mark.slow

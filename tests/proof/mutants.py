@@ -332,8 +332,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "paid goods that stay for later are forgotten by the next start",
         FACTS,
         (
-            "        Kind.SETTLED,\n        Kind.PRINTED,",
-            "        Kind.SETTLED,\n        Kind.SET_ASIDE,\n        Kind.PRINTED,",
+            "        Kind.SETTLED,\n        Kind.LINK_ANSWERED,",
+            "        Kind.SETTLED,\n        Kind.SET_ASIDE,\n        Kind.LINK_ANSWERED,",
         ),
     ),
     _mutant(
