@@ -186,13 +186,16 @@ def measure(shop: VendureShop, name: str, sizes: list[int], seconds: float) -> N
         kiosk.link.close()
         resync_s = RESYNC_WITH_PLUGIN_S if shop.plugin else RESYNC_EVERY_S
         per_s = idle.cpu_s / POLL_EVERY_S + full.cpu_s / resync_s
-        cpu, requests, gaps = together(shop, seconds)
-        spread = f"{min(gaps):.1f} … {max(gaps):.1f}, {statistics.pstdev(gaps):.2f}"
+        ten, spread = "–", "–"
+        if seconds:
+            cpu, requests, gaps = together(shop, seconds)
+            ten = f"{100 * cpu:.1f} ({requests:.1f} /s)"
+            spread = f"{min(gaps):.1f} … {max(gaps):.1f}, {statistics.pstdev(gaps):.2f}"
         row(
             name, f"{size:,}",
             f"{idle.requests:g}, {idle.bytes / 1024:.1f}, {1000 * idle.cpu_s:.0f}",
             f"{full.requests:g}, {full.bytes / 1024:,.0f}, {1000 * full.cpu_s:,.0f}",
-            f"{100 * per_s:.1f}", f"{100 * cpu:.1f} ({requests:.1f} /s)",
+            f"{100 * per_s:.1f}", ten,
             f"{100 * 100 * per_s:,.0f}", spread, f"{resident(shop):.0f}",
         )  # fmt: skip
 
@@ -201,14 +204,15 @@ def main(arguments: list[str] | None = None) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--orders", type=int, nargs="+", default=[10, 1000, 10_000])
-    parser.add_argument("--seconds", type=float, default=60.0, help="ten kiosks poll for so long")
+    parser.add_argument("--seconds", type=float, default=60.0, help="ten kiosks poll; 0: none")
+    parser.add_argument("--plugin", choices=("yes", "no"), nargs="+", default=["yes", "no"])
     chosen = parser.parse_args(arguments)
     print(f"load of this machine: {os.getloadavg()[0]:.1f}\n", flush=True)
     row("shop", "open orders", "an idle poll: requests, KiB, ms of the shop's processor",
         "a full resync: the same", "1 kiosk: % of a processor", "10 kiosks, measured",
         "100 kiosks, computed", "s between polls: range, deviation", "the shop's MiB")  # fmt: skip
     row(*["---"] * 9)
-    for plugin in (True, False):
+    for plugin in [word == "yes" for word in chosen.plugin]:
         with (
             tempfile.TemporaryDirectory() as folder,
             VendureShop(Path(folder), plugin=plugin) as shop,

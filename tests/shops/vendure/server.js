@@ -105,6 +105,8 @@ async function main() {
     console.log('ready');
 }
 
+// It never outlives the test that started it.
+process.stdin.on('end', () => process.exit()).resume();
 main().catch(error => {
     console.error(error);
     process.exit(1);

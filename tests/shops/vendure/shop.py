@@ -87,7 +87,7 @@ class VendureShop:
         environment = unmeasured() | {"TZ": TIME_ZONE, "SESSION_DURATION": self._session}
         with (self.folder / "shop.log").open("wb") as log:
             self.process = subprocess.Popen(
-                words, cwd=installed, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                words, cwd=installed, stdout=log, stderr=log, stdin=subprocess.PIPE,
                 env=environment | {"NODE_ENV": "production"},
             )  # fmt: skip
         try:
