@@ -13,7 +13,7 @@ from typing import Final
 from appliance.domain.errors import Code, OrderTrouble, ShopTrouble
 from appliance.domain.facts import Fact, Kind
 from appliance.domain.money import LARGEST_AMOUNT, Money, MoneyError
-from appliance.drivers.kassa_shop import FactRefused
+from appliance.drivers.shop_http import FactRefused
 from appliance.drivers.woocommerce_claims import Claims
 from appliance.drivers.woocommerce_http import WooHttp, read
 from appliance.protocols import woocommerce as woo

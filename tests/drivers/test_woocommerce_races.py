@@ -17,8 +17,7 @@ import pytest
 from appliance.domain.errors import Code, OrderTrouble, ShopTrouble
 from appliance.domain.facts import Fact, Kind
 from appliance.domain.order import Order, OrderStatus
-from appliance.drivers.kassa_shop import FactRefused
-from appliance.drivers.shop_http import ShopBusy
+from appliance.drivers.shop_http import FactRefused, ShopBusy
 from appliance.drivers.woocommerce_shop import MARKS, PLUGIN
 from appliance.ports import Claimed, ClaimRefused, ShopForgot
 from appliance.simulators.woocommerce import Fault, WooFaults
