@@ -37,14 +37,14 @@ CHANGELOG
 
 # The simulators and the bench are the demo's, which is how a shop is shown what it gets before it has
 # a terminal.
-lib=$tree/root/usr/lib/kassa
+lib=$tree/files/usr/lib/kassa
 known appliance web | tar --null --files-from=- --create | tar --extract --directory="$lib"
-install -Dm644 -t "$tree/root/usr/lib/udev/rules.d" udev/*.rules
-install -Dm644 -t "$tree/root/usr/lib/udev/hwdb.d" udev/*.hwdb
-install -Dm644 -t "$tree/root/usr/lib/systemd/system" udev/*.service
+install -Dm644 -t "$tree/files/usr/lib/udev/rules.d" udev/*.rules
+install -Dm644 -t "$tree/files/usr/lib/udev/hwdb.d" udev/*.hwdb
+install -Dm644 -t "$tree/files/usr/lib/systemd/system" udev/*.service
 install -Dm755 -t "$lib" udev/kassa-devices udev/kassa-link udev/kassa-role
-install -Dm644 -t "$tree/root/usr/share/kassa" docs/kassa.example.toml
-install -Dm644 CHANGELOG.md "$tree/root/usr/share/doc/kassa-kiosk/release-notes.md"
+install -Dm644 -t "$tree/files/usr/share/kassa" docs/kassa.example.toml
+install -Dm644 CHANGELOG.md "$tree/files/usr/share/doc/kassa-kiosk/release-notes.md"
 
 for name in "${bundled[@]}"; do
     # One entry of the lock, with its hashes: pip checks them.

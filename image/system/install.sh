@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes a Debian or Raspberry Pi OS system into a kiosk's image. Run inside of it, as root, with
-# kassa-kiosk installed and root/ laid over it: by ../build-image.sh and by the pi-gen stage alike.
+# kassa-kiosk installed and files/ laid over it: by ../build-image.sh and by the pi-gen stage alike.
 # Needs neither network nor a running system.
 set -eu
 

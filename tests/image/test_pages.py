@@ -14,7 +14,7 @@ from appliance.follow import SOCKET
 from appliance.protocols.links.dialects import SCHEMES
 from tests.image.test_session import session
 
-ROOT = Path(__file__).parents[2] / "image/package/root"
+ROOT = Path(__file__).parents[2] / "image/package/files"
 SCRIPT = ROOT / "usr/lib/kassa/pages.py"
 MANAGED = ROOT / "etc/chromium/policies/managed"
 OURS = ["http://127.0.0.1:8100", "http://localhost:8100"]

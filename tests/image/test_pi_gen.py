@@ -342,7 +342,7 @@ def test_everything_is_laid_into_the_tree(checkout: Path, tmp_path: Path):
     assert (laid / "kassa-kiosk.deb").read_bytes() == (
         checkout / "dist/kassa-kiosk_1.2.3_all.deb"
     ).read_bytes()
-    for name in ("disk.py", "sbom.py", "ids.sh", "clean.sh", "system/root/etc/fstab"):
+    for name in ("disk.py", "sbom.py", "ids.sh", "clean.sh", "system/files/etc/fstab"):
         assert (laid / "image" / name).is_file()
     assert (laid / "kassa.toml.example").is_file()
     assert (tree / "stage2/SKIP_IMAGES").exists()
@@ -373,7 +373,7 @@ def test_modes_are_not_those_of_whoever_builds(checkout: Path, tmp_path: Path):
 
     build(checkout, "--prepare", tree).check_returncode()
 
-    root = tree / "kassa/image/system/root"
+    root = tree / "kassa/image/system/files"
     assert {path.stat().st_mode & 0o777 for path in root.rglob("*")} == {0o755, 0o644}
 
 

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from tests.rig import free_port
 
-SCRIPT = Path(__file__).parents[2] / "image/package/root/usr/lib/kassa/session.py"
+SCRIPT = Path(__file__).parents[2] / "image/package/files/usr/lib/kassa/session.py"
 
 UNIT = SCRIPT.parents[1] / "systemd/system/kassa-session.service"
 

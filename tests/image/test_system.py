@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 SYSTEM = Path(__file__).parents[2] / "image/system"
-IMPORT = SYSTEM / "root/usr/lib/kassa-image/import-settings"
+IMPORT = SYSTEM / "files/usr/lib/kassa-image/import-settings"
 TARGETS = {
     "kassa.toml": "etc/kassa/kassa.toml",
     "shop-ca.pem": "etc/kassa/shop-ca.pem",
