@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import IO, Self
+from typing import IO, Final, Self
+
+TIED: Final = ("setpriv", "--pdeathsig", "TERM")
+"""Before a command: it ends with the thread that started it, also where a test run is killed. A
+counter that outlives its test would talk to whatever gets the number of its pseudo-terminal."""
 
 
 def unmeasured() -> dict[str, str]:

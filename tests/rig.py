@@ -35,6 +35,7 @@ from appliance.simulators.shop import DemoShop
 from appliance.simulators.zvt_machine import LineOptions
 from appliance.simulators.zvt_payments import SimulatorOptions
 from appliance.simulators.zvt_terminal import ZvtTerminalSimulator
+from tests.children import TIED
 
 WAIT_S = 30.0
 POLL_S = 0.01
@@ -174,7 +175,8 @@ class Kiosk:
     def launch(self) -> None:
         with (self._rig.folder / "kiosk.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "appliance.cli", "run", "--config", self._rig.config_file],
+                [*TIED, sys.executable, "-m", "appliance.cli",
+                 "run", "--config", self._rig.config_file],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.children import TIED
 from tests.rig import free_port, until
 
 PLUGIN = Path(__file__).parents[2] / "docs/shops/woocommerce-plugin"
@@ -55,7 +56,7 @@ def database(folder: Path) -> Iterator[str]:
     )  # fmt: skip
     log = (folder / "db.log").open("wb")
     server = subprocess.Popen(
-        [shutil.which("mariadbd", path=f"{os.environ['PATH']}:/usr/sbin") or "mariadbd",
+        [*TIED, shutil.which("mariadbd", path=f"{os.environ['PATH']}:/usr/sbin") or "mariadbd",
          "--no-defaults", f"--datadir={data}", f"--socket={socket}", "--skip-networking", *user,
          "--pid-file=db.pid", "--innodb-buffer-pool-size=8M", "--innodb-log-file-size=4M"],
         stdout=log, stderr=log,
@@ -84,7 +85,7 @@ def served(folder: Path, socket: str) -> Iterator[str]:
     log = (folder / "php.log").open("wb")
     router = PLUGIN / "tests/router.php"
     server = subprocess.Popen(
-        ["php", "-d", "display_errors=stderr", "-S", f"127.0.0.1:{port}", router],
+        [*TIED, "php", "-d", "display_errors=stderr", "-S", f"127.0.0.1:{port}", router],
         env=environ, stdout=log, stderr=log, start_new_session=True,
     )  # fmt: skip
     try:

@@ -22,6 +22,7 @@ import zxingcpp
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
+from tests.children import TIED
 from tests.web.bench import free_ports
 from web.bench.demo import SAME_STOP_S
 from web.bench.files import Folder
@@ -105,7 +106,7 @@ def running(folder: Path, *options: str) -> Iterator[Demo]:
     """The demo, with temporary files below `folder`; it is gone afterwards."""
     port = free_ports()
     process = subprocess.Popen(
-        [sys.executable, "-m", "appliance.cli", "demo", "--port", str(port), *options],
+        [*TIED, sys.executable, "-m", "appliance.cli", "demo", "--port", str(port), *options],
         env={**os.environ, "TMPDIR": str(folder)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -254,7 +255,8 @@ def test_a_code_and_a_wish_of_the_shops_page_open_the_order(demo: Demo, bench: P
     shop = bench.frame_locator("#staff")
     shop.locator('[data-scan="NL-10008"]').click()
     kiosk_shows(bench, "order")
-    demo.do("scan", "KASSA-CANCEL")
+    # By a finger: the same command card twice in so short a time is one that was read doubly.
+    bench.frame_locator("#kiosk").locator("#do-cancel").click()
     kiosk_shows(bench, "idle")
     bench.click("#tab-staff")
     shop.locator('[data-order="ord-10009"] >> text=Open at the counter').click()

@@ -29,6 +29,7 @@ from appliance.protocols.links import kassa
 from appliance.protocols.links.codes import Name
 from appliance.protocols.links.messages import Act, Callbacks, Link, Outcome
 from appliance.protocols.links.signing import Stamp
+from tests.children import TIED
 from tests.e2e.conftest import chromium
 from tests.e2e.test_link_chain import KEYS, NUMBER, SHOP, WAIT_MS, ShopPage
 from tests.rig import Kiosk, Rig, free_port, until
@@ -124,7 +125,7 @@ def counter(tmp_path: Path, playwright: Playwright) -> Iterator[Counter]:
         rig = stack.enter_context(Rig(tmp_path, counter=links, customer_s=20.0))
         kiosk = stack.enter_context(Kiosk(rig))
         until(kiosk.is_well, "all is well")
-        command = [sys.executable, "-m", "appliance.cli", "links", "--port", str(rig.port)]
+        command = [*TIED, sys.executable, "-m", "appliance.cli", "links", "--port", str(rig.port)]
         with (tmp_path / "links.log").open("wb") as log:
             served = subprocess.Popen(
                 [*command, "--data", tmp_path / "links"], stdout=log, stderr=log

@@ -18,6 +18,7 @@ from typing import Any, Final, Self
 
 from PIL import Image
 
+from tests.children import TIED
 from tests.image.hardware import LOST_KEY, NETWORK, SCREEN, USB_BUS, Hardware
 from tests.image.keys import keys_of
 from tests.image.qmp import Event, Qmp, QmpError, QmpLost
@@ -68,7 +69,7 @@ class Machine:
         try:
             with self._said.open("wb") as said:
                 self._process = subprocess.Popen(
-                    self.hardware.command_line(variables, *numbers),
+                    [*TIED, *self.hardware.command_line(variables, *numbers)],
                     stdin=subprocess.DEVNULL, stdout=said, stderr=said, pass_fds=numbers,
                     env={"PATH": "/usr/bin:/bin", "TMPDIR": str(self.folder)},
                 )  # fmt: skip

@@ -6,6 +6,7 @@ is `kassa run` all the same, from its first line on, in a process group of its o
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import os
 import signal
@@ -28,6 +29,8 @@ MODULES: Final = (
     "appliance.serve",
     "web",
 )
+
+_PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 
 
 class Nursery(Child):
@@ -100,6 +103,8 @@ def _run(config: str, log: str) -> None:
     status = 1
     try:
         os.setsid()
+        # As with `children.TIED`: it ends with the nursery, which ends with the tests.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         nothing = os.open(os.devnull, os.O_RDONLY)
         output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)

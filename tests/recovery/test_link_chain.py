@@ -110,7 +110,7 @@ class Chain:
 
     def browse(self) -> None:
         """One look at A's page, and at what B has to say."""
-        leave = self.a.screen()["leave"]
+        leave = self.shown()
         if leave and leave[0] not in self._opened:
             self._opened.add(leave[0])
             kind = leave[1].partition("?")[0]
@@ -124,6 +124,22 @@ class Chain:
                 self.results.append(found["address"])
                 if "result" not in self.loses:
                     self.deliver(found["address"])
+
+    def shown(self) -> list[str] | None:
+        """The id and the address of the link that A shows, if it does."""
+        found: list[str] | None = self.a.screen()["leave"]
+        return found
+
+    def pay_link(self) -> str:
+        """The link of the payment, which A's driver shows soon after the payment has begun."""
+        kept: list[str] = []
+
+        def looked() -> bool:
+            kept[:] = self.shown() or []
+            return bool(kept) and kept[1].startswith("pay-api://payNow?")
+
+        until(looked, "A shows the payment's link")
+        return kept[1]
 
     def bring(self, link: str) -> None:
         found = self.b.say("link", link, "device")
@@ -210,15 +226,15 @@ def test_the_whole_chain(chain: Chain) -> None:
 
 def test_every_result_comes_twice_and_every_link_thrice(chain: Chain) -> None:
     chain.to_charging()
-    leave = chain.a.screen()["leave"]
+    link = chain.pay_link()
     for _ in range(3):
-        chain.bring(leave[1])
+        chain.bring(link)
     chain.to_card()
     chain.tap()
     chain.until(lambda: chain.results, "B has a result")
     for _ in range(2):
         chain.deliver(chain.results[0])
-        chain.bring(leave[1])
+        chain.bring(link)
     chain.ends_paid()
     chain.deliver(chain.results[0])
     assert chain.a.screen()["attention"] == 0
@@ -241,10 +257,10 @@ def test_a_declined_card_is_said_and_the_next_one_is_another_payment(chain: Chai
 def test_a_link_that_is_lost_charges_nothing_and_a_late_one_neither(chain: Chain) -> None:
     chain.loses.add("pay-api://payNow")
     chain.to_charging()
-    leave = chain.a.screen()["leave"]
+    link = chain.pay_link()
     chain.until(lambda: chain.a.page == "order", "it was certainly never asked for")
     assert "pay-api://paymentStatus" in chain.carried
-    chain.bring(leave[1])
+    chain.bring(link)
     chain.until(lambda: chain.b.page == "idle", "B begins nothing")
     assert Kind.STARTED not in chain.b.kinds()
     assert chain.charged == 0
@@ -255,10 +271,10 @@ def test_a_link_that_was_lost_is_never_asked_for_by_the_one_that_counts(chain: C
     """Late, but before anybody has asked about it: then it is the payment."""
     chain.loses |= {"pay-api://payNow", "pay-api://paymentStatus"}
     chain.to_charging()
-    leave = chain.a.screen()["leave"]
+    link = chain.pay_link()
     chain.until(lambda: chain.a.page == "unknown", "A does not know")
     chain.loses.clear()
-    chain.bring(leave[1])
+    chain.bring(link)
     chain.to_card()
     chain.tap()
     chain.ends_paid()

@@ -19,7 +19,7 @@ from typing import Any, Self
 import httpx
 
 from appliance.protocols.shopapi import badge_hash
-from tests.children import unmeasured
+from tests.children import TIED, unmeasured
 from tests.rig import free_port, until
 
 HERE = Path(__file__).parent
@@ -82,7 +82,7 @@ class VendureShop:
         sellers = {"salt": SALT, "iterations": ITERATIONS, "sellers": [row]}
         (self.folder / "sellers.json").write_text(json.dumps(sellers))
         plugin = str(PLUGIN) if self.plugin else ""
-        words = ["node", "server.js", str(self.folder), plugin]
+        words = [*TIED, "node", "server.js", str(self.folder), plugin]
         words += [self.url.rpartition(":")[2], self._control.rpartition(":")[2]]
         environment = unmeasured() | {"TZ": TIME_ZONE, "SESSION_DURATION": self._session}
         with (self.folder / "shop.log").open("wb") as log:
