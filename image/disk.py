@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ BOOT_MIB: Final = 256
 DATA_MIB: Final = 64
 ROOM_PERCENT: Final = 60
 """Free on the root, of what is used: updates unpack the new beside the old."""
+# Of an ext4 file system; those between are its own.
+ROOT_INODE: Final = 2
+FIRST_INODE: Final = 11
 # sfdisk(8): types by GPT's GUID and by MBR's number.
 TYPES: Final = {"amd64": ("U", "L", "L"), "arm64": ("c", "83", "83")}
 LABELS: Final = {"amd64": "gpt", "arm64": "dos"}
@@ -35,12 +39,13 @@ class Part:
     size_mib: int
 
 
-def run(*command: str, text: str | None = None) -> None:
-    """Raises CalledProcessError, with what the command said on standard error before."""
+def run(*command: str, text: str | None = None) -> str:
+    """What it says. Raises CalledProcessError, with what it said on standard error before."""
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.stderr.write(done.stdout + done.stderr)
         done.check_returncode()
+    return done.stdout
 
 
 def used_mib(tree: Path) -> int:
@@ -91,6 +96,25 @@ def make_ext4(disk: Path, part: Part, tree: Path, label: str, identity: str) -> 
         "-E", f"offset={part.start_mib * MIB},hash_seed={identity},"
         "lazy_itable_init=0,lazy_journal_init=0",
         "-d", str(tree), str(disk), f"{part.size_mib * 1024}k")  # fmt: skip
+    settle_times(f"{disk}?offset={part.start_mib * MIB}")
+
+
+def settle_times(file_system: str) -> None:
+    """When an inode was last changed and read is copied by mke2fs as well, and no program can set
+    the first in a tree. Here both become the time of the commit. file_system: as e2fsprogs name
+    one, with its offset."""
+    told = run("dumpe2fs", file_system)
+    (count,) = map(int, re.findall(r"(?m)^Inode count: +(\d+)$", told))
+    free: set[int] = set()
+    for ranges in re.findall(r"(?m)^  Free inodes: (.+)$", told):
+        for some in ranges.split(", "):
+            first, _, last = some.partition("-")
+            free.update(range(int(first), int(last or first) + 1))
+    used = sorted({ROOT_INODE, *range(FIRST_INODE, count + 1)} - free)
+    epoch = os.environ["SOURCE_DATE_EPOCH"]
+    fields = ("atime", "ctime")
+    words = "".join(f"sif <{inode}> {field} @{epoch}\n" for inode in used for field in fields)
+    run("debugfs", "-w", "-f", "-", file_system, text=words)
 
 
 def skeleton(tree: Path, passwd: Path) -> None:
@@ -122,7 +146,7 @@ def main() -> None:
     parser.add_argument("--partitions", nargs=3, required=True, help="PARTUUIDs")
     parser.add_argument("--boot-mib", type=int, default=BOOT_MIB, help="the boot partition's size")
     asked = parser.parse_args()
-    os.environ["E2FSPROGS_FAKE_TIME"] = os.environ["SOURCE_DATE_EPOCH"]  # mke2fs before 1.47.1
+    os.environ["E2FSPROGS_FAKE_TIME"] = os.environ["SOURCE_DATE_EPOCH"]  # and debugfs
 
     data = asked.work / "data"
     run("rm", "-rf", str(data))

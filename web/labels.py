@@ -113,6 +113,7 @@ COMMANDS: Final[dict[Action, str]] = {
     Action.DECIDE_NOT_PAID: N_("The slip says: not paid"),
     Action.ATTENTION: N_("Show the open questions"),
     Action.DAY: N_("Show today's handovers"),
+    Action.PAIR: N_("Pair a device"),
     Action.SIGN_OUT: N_("Sign out"),
     Action.LANGUAGE: N_("Next language"),
 }

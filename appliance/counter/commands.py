@@ -49,6 +49,7 @@ COMMAND_CODES: Final[dict[str, tuple[Action, str]]] = {
     "KASSA-NOT-PAID": (Action.DECIDE_NOT_PAID, ""),
     "KASSA-ATTENTION": (Action.ATTENTION, ""),
     "KASSA-DAY": (Action.DAY, ""),
+    "KASSA-PAIR": (Action.PAIR, ""),
     "KASSA-SIGN-OUT": (Action.SIGN_OUT, ""),
     "KASSA-LANGUAGE": (Action.LANGUAGE, ""),
 }

@@ -14,6 +14,7 @@ TARGETS = {
     "kassa.toml": "etc/kassa/kassa.toml",
     "shop-ca.pem": "etc/kassa/shop-ca.pem",
     "devices": "etc/kassa/devices",
+    "link-keys": "etc/kassa/link-keys",
     "firewall.nft": "etc/kassa/firewall.d/boot.nft",
     "authorized_keys": "etc/kassa/ssh/authorized_keys",
     "network.nmconnection": "etc/NetworkManager/system-connections/boot.nmconnection",

@@ -43,6 +43,7 @@ _COMMANDS: Final = {
     "KASSA-NOT-PAID": "Slip: not paid",
     "KASSA-ATTENTION": "Open questions",
     "KASSA-DAY": "Today",
+    "KASSA-PAIR": "Pair a device",
     "KASSA-SIGN-OUT": "Sign out",
     "KASSA-LANGUAGE": "Next language",
 }

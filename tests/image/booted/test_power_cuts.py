@@ -1,7 +1,8 @@
 """The plug is pulled out: at moments and at writes that the dice choose, on a disk that forgets
 what was not flushed. The next start has a sound journal, and knows what became of the money.
 
-KASSA_CUTS: how many cuts (two boots each, some minutes); KASSA_SEED: of the dice.
+KASSA_CUTS: how many cuts (two boots each, some minutes); KASSA_SEED: of the dice. KASSA_IDLE_S and
+KASSA_HANDOVERS: over how long, and over how many, is measured what is written.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from tests.image.volatile_disk import Cut, Landed, Traffic, VolatileDisk
 CUTS = int(os.environ.get("KASSA_CUTS", "1"))
 SEED = int(os.environ.get("KASSA_SEED", "1"))
 IDLE_S = float(os.environ.get("KASSA_IDLE_S", "60"))
+HANDOVERS = int(os.environ.get("KASSA_HANDOVERS", "1"))
 pytestmark = [pytest.mark.timeout(1800 + 900 * CUTS)]
 
 SECTOR = 512
@@ -97,13 +99,15 @@ def test_what_is_written(outside: Outside, disk: VolatileDisk, served: str) -> N
         idle = disk.traffic("data").written_bytes - before
         print(f"figure: written in {IDLE_S:.0f} s without work: {idle / 1024:.0f} KiB")
         before = disk.traffic("data").written_bytes
-        charge(kiosk, "10005")
-        kiosk.outside.terminal.tap()
-        kiosk.wait_page("hand_over")
-        settle(kiosk, "10005")
+        for _ in range(HANDOVERS):
+            order = outside.shop.store.add_random_order("mitte")
+            charge(kiosk, order)
+            outside.terminal.tap()
+            kiosk.wait_page("hand_over")
+            settle(kiosk, order)
         time.sleep(10)
         work = disk.traffic("data").written_bytes - before
-        print(f"figure: written for a handover: {work / 1024:.0f} KiB")
+        print(f"figure: written for {HANDOVERS} handovers: {work / 1024:.0f} KiB")
         kiosk.machine.press_power_button()  # a key of the machine that must do nothing
         time.sleep(5)
         assert kiosk.machine.is_on
