@@ -56,6 +56,7 @@ class ShopPage:
     def __init__(self) -> None:
         self.link = ""
         self.results: list[str] = []
+        self.seen: list[str] = []
         self._server: ThreadingHTTPServer | None = None
         self.port = 0
         self.start()
@@ -66,9 +67,12 @@ class ShopPage:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 path, _, query = self.path.partition("?")
+                shop.seen.append(path)
                 if path == "/paid":
                     shop.results.append(query)
-                body = f'<title>{path}</title><a id="pay" href="{shop.link}">Pay</a>'.encode()
+                # Wherever a finger taps, it is the link.
+                link = f'<a id="pay" style="position:fixed;inset:0" href="{shop.link}">Pay</a>'
+                body = f"<title>{path}</title>{link}".encode()
                 self.send_response(200)
                 self.send_header("Content-Type", "text/html")
                 self.send_header("Content-Length", str(len(body)))

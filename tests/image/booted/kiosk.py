@@ -44,6 +44,7 @@ OUT_OF_ORDER: Final = (163, 33, 27)
 _BOOT_OFFSET: Final = 4 << 20
 _DISK_MIB: Final = 4096
 _AGAIN_S: Final = 0.5
+_SSH: Final = 22
 
 
 class Refused(AssertionError):
@@ -176,7 +177,8 @@ format = "text"
 
 class Kiosk:
     """One power-on of the box. disk: another one than the card, such as the URI of a disk that
-    forgets. devices: QEMU's words for other ones than those outside. Methods wait for what they are
+    forgets. devices: QEMU's words for other ones than those outside. listens: ports of the box that
+    are to be reached from outside, where its firewall lets one in. Methods wait for what they are
     about, within bounds, and raise where it fails."""
 
     def __init__(
@@ -189,11 +191,13 @@ class Kiosk:
         clock: datetime | None = None,
         by_firmware: bool = False,
         devices: tuple[str, ...] | None = None,
+        listens: tuple[int, ...] = (),
         **more: Any,
     ) -> None:
         self.outside = outside
         self.name = name
-        self._ssh_port = free_port()
+        self.ports = {port: free_port() for port in (_SSH, *listens)}
+        """Of the box, and where this host's loopback has them."""
         self.machine = Machine(
             outside.folder / name,
             Hardware(
@@ -202,7 +206,7 @@ class Kiosk:
                 memory_mib=memory_mib,
                 clock=clock,
                 keyboards={"keyboard": "KBD01"},
-                forwards={self._ssh_port: 22},
+                forwards={ours: theirs for theirs, ours in self.ports.items()},
                 extra=outside.usb() if devices is None else devices,
                 **outside.parts.start(by_firmware=by_firmware),
                 **more,
@@ -245,7 +249,7 @@ class Kiosk:
         }  # fmt: skip
         words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
         return subprocess.run(
-            ["ssh", "-F", "/dev/null", "-i", str(self.outside.key), "-p", str(self._ssh_port),
+            ["ssh", "-F", "/dev/null", "-i", str(self.outside.key), "-p", str(self.ports[_SSH]),
              *words, "root@127.0.0.1", command],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s,
             check=False,
@@ -254,7 +258,7 @@ class Kiosk:
     def how_to_log_in(self) -> str:
         """For a person at this host."""
         return (
-            f"ssh -i {self.outside.key} -p {self._ssh_port} -o StrictHostKeyChecking=no"
+            f"ssh -i {self.outside.key} -p {self.ports[_SSH]} -o StrictHostKeyChecking=no"
             " -o UserKnownHostsFile=/dev/null root@127.0.0.1"
         )
 

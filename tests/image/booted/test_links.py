@@ -1,0 +1,221 @@
+"""Links on the box itself: the shop's page in the kiosk's browser, and devices in its network."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import ssl
+import time
+from collections.abc import Iterator
+from http.client import HTTPResponse, HTTPSConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zxingcpp
+
+from appliance.protocols.links import kassa, signing
+from appliance.protocols.links.codes import Name
+from appliance.protocols.links.messages import Act, Callbacks, Link, Outcome
+from appliance.protocols.links.signing import Stamp
+from tests.e2e.test_link_chain import KEYS, KIOSK, SHOP, ShopPage
+from tests.image.booted.kiosk import HOST, SOON_S, Kiosk, Outside, Parts
+from tests.image.hardware import SCREEN_PIXELS, USB_BUS
+
+pytestmark = [pytest.mark.timeout(1800)]
+
+LISTENS = 8143
+NAME = "counter.test"
+RENDERERS = "pgrep -c -u kassa-screen -f '[-]-type=renderer'"
+ABSOLUTE = 0x7FFF  # QEMU's axes end here, whatever the screen
+SETTLE_S = 20.0
+REFUSED_S = 5.0
+SHOW = """python3 - <<'END'
+import socket
+socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"{}", "/run/kassa-screen/kassa-show")
+END"""
+
+
+@pytest.fixture(scope="module")
+def shop_page() -> Iterator[ShopPage]:
+    page = ShopPage()
+    yield page
+    page.stop()
+
+
+@pytest.fixture(scope="module")
+def other_page() -> Iterator[ShopPage]:
+    """Of somebody else, at another port."""
+    page = ShopPage()
+    yield page
+    page.stop()
+
+
+def origin(page: ShopPage) -> str:
+    """As the guest knows it."""
+    return f"http://{HOST}:{page.port}"
+
+
+@pytest.fixture(scope="module")
+def kiosk(
+    parts: Parts, shop_page: ShopPage, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Kiosk]:
+    links = (
+        f'[links]\naccept = "signed"\nkeys = {json.dumps(KEYS)}\nsign_with = "kiosk"\n'
+        f'return_to = ["{origin(shop_page)}"]\npages = ["{origin(shop_page)}"]\n'
+        f'listen = "0.0.0.0:{LISTENS}"\npublic_url = "https://{NAME}:{LISTENS}"\n'
+    )
+    folder = tmp_path_factory.mktemp("links")
+    with (
+        Outside(folder, parts, links) as outside,
+        Kiosk(outside, listens=(LISTENS,)) as found,
+    ):
+        found.wait_up()
+        found.wait_well()
+        found.wait_drawn()
+        found.machine.plug("usb-tablet", "finger", bus=USB_BUS)
+        time.sleep(SETTLE_S)  # until the compositor has it
+        yield found
+
+
+def link(outside: Outside, back: str, nonce: str) -> tuple[str, str]:
+    """A signed one for a new order; its number."""
+    number = outside.shop.store.add_random_order("mitte")
+    callbacks = Callbacks(*[f"{back}?{{response}}"] * 3) if back else Callbacks()
+    asked = Link(Name.KASSA, Act.SELL, number, "", callbacks=callbacks)
+    return kassa.build(asked, Stamp(SHOP, nonce, int(time.time()) + 3600)), number
+
+
+def tap(kiosk: Kiosk, x: int, y: int) -> None:
+    """A finger on the screen, in its pixels."""
+    for axis, at, size in zip(("x", "y"), (x, y), SCREEN_PIXELS, strict=True):
+        event = {"type": "abs", "data": {"axis": axis, "value": at * ABSOLUTE // size}}
+        kiosk.machine.qmp("input-send-event", events=[event])
+    for is_down in (True, False):
+        event = {"type": "btn", "data": {"button": "left", "down": is_down}}
+        kiosk.machine.qmp("input-send-event", events=[event])
+
+
+def pay(kiosk: Kiosk) -> None:
+    terminal = kiosk.outside.terminal
+    terminal.wait_for(lambda state: state["waits_for"] == "card", SOON_S)
+    terminal.tap()
+    kiosk.wait_page("hand_over")
+    kiosk.scan_to("KASSA-CONFIRM", "idle")
+
+
+def is_paid(query: str, number: str, nonce: str) -> None:
+    result, reference, seal = kassa.parse_result(f"kassa-api://paymentResult?{query}")
+    assert (result.outcome, result.order, reference) == (Outcome.PAID, number, nonce)
+    assert seal is not None
+    assert signing.verify(KIOSK, seal.text, seal.signature)
+
+
+def test_the_policies_name_the_shops_page_and_no_other(kiosk: Kiosk, shop_page: ShopPage) -> None:
+    policy = json.loads(kiosk.ssh("cat /etc/chromium/policies/managed/kassa.pages.json"))
+    assert origin(shop_page) in policy["URLAllowlist"]
+    assert not [each for each in policy["URLAllowlist"] if HOST in each][1:]
+
+
+def test_from_the_shops_page_to_the_shops_result(kiosk: Kiosk, shop_page: ShopPage) -> None:
+    """In the one browser of the kiosk: our handler is started without a question, and each page
+    takes the place of the one before."""
+    before = kiosk.outside.bank.balance()
+    nonce = secrets.token_urlsafe(16)
+    address, number = link(kiosk.outside, f"{origin(shop_page)}/paid", nonce)
+    shop_page.link = address.replace("&", "&amp;")
+    kiosk.ssh(SHOW.format(f"{origin(shop_page)}/"))
+    kiosk.until(lambda: shop_page.seen, "the shop's page is asked for")
+    time.sleep(SETTLE_S)
+    kiosk.screenshot("shop")
+    tap(kiosk, *(pixels // 2 for pixels in SCREEN_PIXELS))
+    kiosk.wait_page("charging")
+    kiosk.wait_drawn()
+    kiosk.screenshot("charging")
+    assert kiosk.ssh(RENDERERS).strip() == "1"
+    pay(kiosk)
+    kiosk.until(lambda: shop_page.results, "the browser is at the shop's page with the result")
+    [query] = shop_page.results
+    is_paid(query, number, nonce)
+    [booked] = kiosk.outside.bank.bookings()
+    assert kiosk.outside.bank.balance() - before == booked.amount
+    assert kiosk.ssh(RENDERERS).strip() == "1"
+
+
+def test_no_other_page_is_shown(kiosk: Kiosk, other_page: ShopPage) -> None:
+    """Even where the session is asked for it: its policies do not let the browser."""
+    kiosk.ssh(SHOW.format(f"{origin(other_page)}/"))
+    time.sleep(SETTLE_S)
+    kiosk.screenshot("other")
+    assert other_page.seen == []
+    kiosk.ssh(SHOW.format("http://127.0.0.1:8100/"))
+    kiosk.wait_drawn()
+    kiosk.until(lambda: kiosk.health().get("browser_page") != "elsewhere", "the counter's page")
+
+
+# --- devices in the shop's network ------------------------------------------------------------
+
+
+def ask(kiosk: Kiosk, method: str, path: str, body: Any = None, token: str = "") -> HTTPResponse:
+    """As a program on a device does. Its certificate is the kiosk's own."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    port = kiosk.ports[LISTENS]
+    connection = HTTPSConnection("127.0.0.1", port, timeout=SOON_S, context=context)
+    headers = {"Host": f"{NAME}:{LISTENS}", "Content-Type": "application/json"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    connection.request(method, path, None if body is None else json.dumps(body), headers)
+    return connection.getresponse()
+
+
+def test_nobody_reaches_the_listener_whose_network_is_not_named(kiosk: Kiosk) -> None:
+    assert "kassa-links" in kiosk.ssh(
+        f"ss -Hltnp 'sport = {LISTENS}'; systemctl is-active kassa-links"
+    )
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    port = kiosk.ports[LISTENS]
+    stranger = HTTPSConnection("127.0.0.1", port, timeout=REFUSED_S, context=context)
+    with pytest.raises(TimeoutError):  # dropped, not refused
+        stranger.request("GET", "/")
+    kiosk.ssh(
+        f"echo 'add element inet kassa links_v4 {{ {HOST} }}' >/etc/kassa/firewall.d/links.nft"
+        " && systemctl restart kassa-firewall"
+    )
+    kiosk.until(lambda: ask(kiosk, "GET", "/").status == 200, "the listener answers")
+
+
+def test_a_device_is_paired_by_the_code_on_the_screen_and_sells(kiosk: Kiosk) -> None:
+    assert ask(kiosk, "GET", "/me", token="x" * 43).status == 403
+    kiosk.scan_to("KASSA-PAIR", "pairing")
+    found = kiosk.until(
+        lambda: zxingcpp.read_barcodes(kiosk.screenshot("pairing")), "a code on the screen"
+    )
+    address, _, code = found[0].text.partition("#")
+    assert address == f"https://{NAME}:{LISTENS}/pair"
+    paired = ask(kiosk, "POST", "/pair", {"code": code, "name": "till", "bearer": True})
+    assert paired.status == 200
+    token = json.load(paired)["token"]
+    kiosk.wait_page("idle")
+    nonce = secrets.token_urlsafe(16)
+    text, number = link(kiosk.outside, "", nonce)
+    taken = ask(kiosk, "POST", "/link", {"link": text}, token)
+    assert taken.status == 200
+    pay(kiosk)
+    asked = json.load(taken)["id"]
+
+    def told() -> Any:
+        answer = ask(kiosk, "GET", f"/link/{asked}", token=token)
+        return json.load(answer)["outcome"]
+
+    assert kiosk.until(told, "the result") == "paid"
+    assert number not in [row["number"] for row in kiosk.outside.open_orders()]
+
+
+def test_what_listens_is_what_the_documentation_names(kiosk: Kiosk) -> None:
+    lines = kiosk.ssh("ss -Hltn").splitlines()
+    ports = {line.split()[3].rpartition(":")[2] for line in lines}
+    assert ports == {"22", "8100", str(LISTENS)}
+    documented = (Path(__file__).parents[3] / "docs/image.md").read_text()
+    assert all(port in documented for port in ports)
