@@ -128,6 +128,7 @@ def skeleton(tree: Path, passwd: Path) -> None:
         path.chmod(mode)
 
     folder("kassa", "kassa", "kassa", 0o750)
+    folder("links", "kassa-links", "kassa-links", 0o700)
     folder("etc", "root", "kassa", 0o750)
     folder("etc/credentials", "root", "root", 0o700)
     folder("etc/firewall.d", "root", "root", 0o750)

@@ -33,7 +33,7 @@ ln -sf /run/NetworkManager/resolv.conf /etc/resolv.conf
 rm -f /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub /var/lib/dbus/machine-id
 
 # Where things of the data partition and of memory are mounted.
-mkdir -p /data /boot/firmware /var/lib/kassa /etc/kassa /var/lib/NetworkManager \
+mkdir -p /data /boot/firmware /var/lib/kassa /var/lib/kassa-links /etc/kassa /var/lib/NetworkManager \
     /var/lib/systemd/timesync /etc/NetworkManager/system-connections
 # Folders that services of systemd make at their start, and cannot here.
 mkdir -p /var/lib/systemd/linger /var/lib/systemd/timers /var/lib/systemd/network

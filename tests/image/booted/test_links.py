@@ -104,6 +104,11 @@ def pay(kiosk: Kiosk) -> None:
     kiosk.scan_to("KASSA-CONFIRM", "idle")
 
 
+def only_one_page(kiosk: Kiosk) -> None:
+    """The one before ends with its window, soon."""
+    kiosk.until(lambda: kiosk.ssh(RENDERERS).strip() == "1", "one page")
+
+
 def is_paid(query: str, number: str, nonce: str) -> None:
     result, reference, seal = kassa.parse_result(f"kassa-api://paymentResult?{query}")
     assert (result.outcome, result.order, reference) == (Outcome.PAID, number, nonce)
@@ -132,14 +137,21 @@ def test_from_the_shops_page_to_the_shops_result(kiosk: Kiosk, shop_page: ShopPa
     kiosk.wait_page("charging")
     kiosk.wait_drawn()
     kiosk.screenshot("charging")
-    assert kiosk.ssh(RENDERERS).strip() == "1"
+    only_one_page(kiosk)
     pay(kiosk)
     kiosk.until(lambda: shop_page.results, "the browser is at the shop's page with the result")
     [query] = shop_page.results
     is_paid(query, number, nonce)
     [booked] = kiosk.outside.bank.bookings()
     assert kiosk.outside.bank.balance() - before == booked.amount
-    assert kiosk.ssh(RENDERERS).strip() == "1"
+    only_one_page(kiosk)
+
+
+def test_a_page_of_the_shops_that_crashes_gives_way_to_the_counters(kiosk: Kiosk) -> None:
+    kiosk.until(lambda: kiosk.health().get("browser_page") == "elsewhere", "the shop's page")
+    kiosk.ssh("pkill -9 -u kassa-screen -f '[-]-type=renderer'")
+    kiosk.until(lambda: kiosk.health().get("browser_page") != "elsewhere", "the counter's page")
+    kiosk.wait_drawn()
 
 
 def test_no_other_page_is_shown(kiosk: Kiosk, other_page: ShopPage) -> None:

@@ -47,8 +47,7 @@ FIRST_PAGE_S: Final = 240.0
 as from a cold card, and cut short each time, would never get to its end."""
 ELSEWHERE_S: Final = 900.0
 """How long the browser may show one of the shop's pages, which do not beat. Then it starts anew
-with the counter's: a page that has crashed is no use, and a seller who comes back finds the
-counter."""
+with the counter's: a page that hangs is no use, and a seller who comes back finds the counter."""
 LARGEST_ANSWER: Final = 64 * 1024
 SOCKET: Final = "kassa-show"
 """In our runtime folder: where `kassa link` says which page to show."""
@@ -90,9 +89,9 @@ FLAGS: Final = (
     "--disable-print-preview",
     "--disable-dev-tools",
     "--log-level=3",
-    # No process is kept ready for a page that never comes: see `pages`.
+    # No process is kept ready for a page that never comes, nor for one that was left: see `pages`.
     "--disable-features=Translate,OverscrollHistoryNavigation,MediaRouter,GlobalMediaControls,"
-    "SpareRendererForSitePerProcess",
+    "SpareRendererForSitePerProcess,BackForwardCache",
     "--password-store=basic",
     "--disk-cache-size=8388608",
     "--media-cache-size=1",
