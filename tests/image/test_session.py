@@ -344,7 +344,7 @@ def test_a_new_window_takes_the_place_of_those_before(monkeypatch: pytest.Monkey
 def test_nothing_is_closed_before_there_is_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
     browser = Debugged()
     monkeypatch.setattr(session.subprocess, "run", lambda *_, **__: None)
-    monkeypatch.setattr(session, "TABS_S", 0.3)
+    monkeypatch.setattr(session, "OPEN_S", 0.3)
     with pytest.raises(TimeoutError):
         session.show("http://127.0.0.1:8100/", browser.tabs, [], {})
     assert browser.open == ["old-1", "old-2"]

@@ -54,6 +54,8 @@ SOCKET: Final = "kassa-show"
 LONGEST_ADDRESS: Final = 16 * 1024
 LARGEST_MESSAGE: Final = 1024 * 1024
 TABS_S: Final = 5.0
+OPEN_S: Final = 30.0
+"""How long a window may take to open: another start of Chromium, on a box that is busy."""
 MOST_LINES: Final = 1000
 STOP_S: Final = 5.0
 
@@ -367,8 +369,8 @@ def serve(channel: socket.socket, tabs: Tabs, words: list[str], env: dict[str, s
 def show(address: str, tabs: Tabs, command: list[str], env: dict[str, str]) -> None:
     """Open a window with this address, and close those that were there when it is."""
     before = tabs.pages()
-    subprocess.run(command, stdin=subprocess.DEVNULL, env=env, timeout=TABS_S, check=False)
-    end = time.monotonic() + TABS_S
+    end = time.monotonic() + OPEN_S
+    subprocess.run(command, stdin=subprocess.DEVNULL, env=env, timeout=OPEN_S, check=False)
     while not set(tabs.pages()) - set(before):
         if time.monotonic() > end:
             raise TimeoutError("no new window")
