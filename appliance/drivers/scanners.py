@@ -21,7 +21,7 @@ import structlog
 
 from appliance.domain.errors import Code, ConfigTrouble, ScannerTrouble
 from appliance.protocols.linescan import Ends, LineScan
-from appliance.protocols.scans import Scan, Scanned
+from appliance.protocols.scans import LONGEST_CODE, Scan, Scanned
 from appliance.protocols.wedge import LAYOUTS, Wedge
 
 log = structlog.get_logger()
@@ -73,11 +73,13 @@ def open_input_device(path: str) -> KeyDevice:
 @dataclass(frozen=True, slots=True)
 class EvdevOptions:
     """path: the event device, such as /dev/kassa/scanner. layout: the keyboard layout that the
-    scanner is set to. gap_s: the longest pause inside of a code. Raises ConfigTrouble."""
+    scanner is set to. gap_s: the longest pause inside of a code. longest: characters of a code.
+    Raises ConfigTrouble."""
 
     path: str
     layout: str = "us"
     gap_s: float = 0.5
+    longest: int = LONGEST_CODE
 
     def __post_init__(self) -> None:
         if self.layout not in LAYOUTS:
@@ -88,13 +90,14 @@ class EvdevOptions:
 
 @dataclass(frozen=True, slots=True)
 class SerialScannerOptions:
-    """path: the tty, such as /dev/kassa/scanner. baud: of a real serial line. ends, gap_s: see
-    LineScan."""
+    """path: the tty, such as /dev/kassa/scanner. baud: of a real serial line. ends, gap_s,
+    longest: see LineScan."""
 
     path: str
     baud: int = 9600
     ends: Ends = "line"
     gap_s: float = 0.2
+    longest: int = LONGEST_CODE
 
 
 class _Reader:
@@ -196,7 +199,8 @@ class EvdevScanner(_Reader):
                 device.close()
 
     def _read(self, device: KeyDevice, scanned: Hear, refused: Hear) -> None:
-        wedge = Wedge(self._options.layout, gap_s=self._options.gap_s)
+        options = self._options
+        wedge = Wedge(options.layout, gap_s=options.gap_s, longest=options.longest)
         while (ready := self._wait(device.fd, wedge.deadline)) is not None:
             now = self._clock()
             if not ready:
@@ -239,7 +243,8 @@ class SerialScanner(_Reader):
                 port.close()
 
     def _read(self, descriptor: int, scanned: Hear, refused: Hear) -> None:
-        lines = LineScan(ends=self._options.ends, gap_s=self._options.gap_s)
+        options = self._options
+        lines = LineScan(ends=options.ends, gap_s=options.gap_s, longest=options.longest)
         while (ready := self._wait(descriptor, lines.deadline)) is not None:
             if not ready:
                 self._hand_over(lines.idle(self._clock()), scanned, refused)

@@ -12,7 +12,7 @@ from typing import Final, Literal
 from appliance.protocols.scans import GLUED, GLUED_S, LONGEST_CODE, REST_S, Refused, Scan, Scanned
 
 _ENDS: Final = b"\r\n"
-_LONGEST_BYTES: Final = LONGEST_CODE * 4  # UTF-8
+_CHARACTER_BYTES: Final = 4  # UTF-8, at most
 
 Ends = Literal["line", "gap"]
 
@@ -22,11 +22,14 @@ class LineScan:
 
     gap_s: so long a silence breaks a code off. ends: "line", a code ends with CR or LF, and one
     that is broken off is refused with its rest, for half a code may be another order's; "gap",
-    for scanners that add no end: silence ends a code.
+    for scanners that add no end: silence ends a code. longest: characters of a code.
     """
 
-    def __init__(self, *, ends: Ends = "line", gap_s: float = 0.2) -> None:
+    def __init__(
+        self, *, ends: Ends = "line", gap_s: float = 0.2, longest: int = LONGEST_CODE
+    ) -> None:
         self._ends = ends
+        self._longest = longest
         self._gap_s = gap_s
         self._code = bytearray()
         self._is_too_long = False
@@ -50,7 +53,7 @@ class LineScan:
             elif not self._code and now - self._ended_at < GLUED_S:
                 self._is_rest = True
                 found.append(Refused(GLUED))
-            elif len(self._code) < _LONGEST_BYTES:
+            elif len(self._code) < self._longest * _CHARACTER_BYTES:
                 self._code.append(byte)
             else:
                 self._is_too_long = True
@@ -82,7 +85,7 @@ class LineScan:
             text = code.decode("utf-8")
         except UnicodeDecodeError:
             return [Refused("not UTF-8")]
-        if len(text) > LONGEST_CODE:
+        if len(text) > self._longest:
             return [Refused("too long")]
         if not text.isprintable():
             return [Refused("control characters")]

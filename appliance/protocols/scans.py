@@ -21,7 +21,7 @@ GLUED: Final = "a second code in the same scan"
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """One whole code: 1 to LONGEST_CODE printable characters."""
+    """One whole code: 1 to LONGEST_CODE printable characters, or more where the reader was told so."""
 
     text: str
 

@@ -107,13 +107,16 @@ class Wedge:
     """Takes key events and times, gives codes. Holds at most one code.
 
     gap_s: so long a pause inside of a code makes it "too slow": a person at a keyboard, or a
-    scanner that lost half of it. The rest of it is skipped. Raises KeyError for a layout that
-    LAYOUTS lacks.
+    scanner that lost half of it. The rest of it is skipped. longest: characters of a code. Raises
+    KeyError for a layout that LAYOUTS lacks.
     """
 
-    def __init__(self, layout: str = "us", *, gap_s: float = 0.5) -> None:
+    def __init__(
+        self, layout: str = "us", *, gap_s: float = 0.5, longest: int = LONGEST_CODE
+    ) -> None:
         self._keys = LAYOUTS[layout]
         self._gap_s = gap_s
+        self._longest = longest
         self._code: list[str] = []
         self._shifts: set[int] = set()
         self._strangers: set[int] = set()  # held keys that no code has, such as Ctrl
@@ -175,7 +178,7 @@ class Wedge:
             return []
         if not self._code and now - self._ended_at < GLUED_S:
             return self._spoil(GLUED)
-        if len(self._code) == LONGEST_CODE:
+        if len(self._code) == self._longest:
             return self._spoil("too long")
         self._code.append(character)
         return []

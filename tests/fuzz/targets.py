@@ -9,7 +9,7 @@ from typing import Final
 from appliance.counter.config_rules import Wrong
 from appliance.domain.errors import ConfigTrouble, JournalTrouble
 from appliance.domain.money import MoneyError
-from appliance.protocols import shopapi, woocommerce
+from appliance.protocols import enrolment, shopapi, woocommerce
 from appliance.protocols.links import (
     kassa,
     paypal_here,
@@ -21,7 +21,7 @@ from appliance.protocols.links import (
 from appliance.protocols.links.messages import LinkError
 from appliance.protocols.shopapi import ShopApiError
 from appliance.protocols.zvt.errors import ZvtError
-from tests.fuzz import devices, links, shop, texts, vendure, woo, zvt
+from tests.fuzz import devices, enrol, links, shop, texts, vendure, woo, zvt
 from tests.fuzz.target import Target
 
 _SHOP: Final = (ShopApiError,)
@@ -70,6 +70,12 @@ TARGETS: Final[Mapping[str, Target]] = {
     "vendure-page": Target(vendure.page, _SHOP),
     "vendure-order": Target(vendure.order, _SHOP),
     "vendure-answer": Target(vendure.answer, _SHOP),
+    # enrolment: what a kiosk scans, what its desk answers, what a desk is asked
+    "enrol-code": Target(enrol.code, (enrolment.EnrolmentError,)),
+    "enrol-asked": Target(enrol.asked, _SHOP, price=2),
+    "enrol-settings": Target(
+        shop.body(enrolment.settings_from, enrolment.settings_message), _SHOP, longest=4096
+    ),
     # the demo shop
     "shop-claim-request": Target(
         shop.body(shopapi.claim_request_from, shopapi.claim_request_message), _SHOP
