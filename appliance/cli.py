@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from appliance import __version__
+from appliance import __version__, cli_enrol
 from appliance.counter import config_schema
 from appliance.domain.errors import Code, ConfigTrouble, JournalTrouble, Trouble
 
@@ -127,6 +127,8 @@ def _parser() -> argparse.ArgumentParser:
         _port_option(part)
         part.set_defaults(run=show)
 
+    cli_enrol.add(commands)
+
     journal = commands.add_parser("journal", help="read the journal").add_subparsers(
         required=True, metavar="WHAT"
     )
@@ -239,6 +241,8 @@ def _run(parsed: argparse.Namespace) -> int:
     from appliance.counter.instance import lock
     from appliance.serve import serve
 
+    if parsed.stay and parsed.config == DEFAULT_CONFIG and cli_enrol.wait_for_code(_ready):
+        return EX_CONFIG  # there are settings now: systemd starts the counter
     try:
         config = _load(parsed.config)
     except ConfigTrouble as trouble:

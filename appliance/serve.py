@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from appliance.counter.config_schema import Config, Web
+    from appliance.counter.enrolling import Places
     from web.counter_port import Counter
     from web.settings import WebSettings
 
@@ -258,6 +259,22 @@ def serve_stand_in(
         counter = StandIn(
             *trouble, SystemClock(), is_over, lambda: os.kill(arbiter, signal.SIGTERM)
         )
+        return counter, WebSettings(hosts=_hosts(web))
+
+    _run(web, make, ready)
+
+
+def serve_enrolment(web: Web, places: Places, ready: Callable[[str], None]) -> None:
+    """Wait on the screen for an enrolment code, until stopped or until there are settings. Raises
+    ConfigTrouble for a port that is taken."""
+
+    def make() -> tuple[Served, WebSettings]:
+        from appliance.counter.clock import SystemClock
+        from appliance.counter.enrolling import Enrolment
+        from web.settings import WebSettings
+
+        arbiter = os.getppid()
+        counter = Enrolment(places, SystemClock(), lambda: os.kill(arbiter, signal.SIGTERM))
         return counter, WebSettings(hosts=_hosts(web))
 
     _run(web, make, ready)

@@ -132,6 +132,7 @@ PAGES: Final[dict[Page, str]] = {
     Page.ATTENTION_ITEM: N_("Open question"),
     Page.DAY: N_("Today"),
     Page.PAIRING: N_("Pair a device"),
+    Page.ENROL: N_("New kiosk"),
     Page.OUT_OF_ORDER: N_("Out of order"),
 }
 

@@ -213,6 +213,7 @@ _OFFERED: Final = {
     },
     Page.DAY: {Action.REPRINT, Action.CANCEL, Action.NEXT, Action.CONFIRM},
     Page.PAIRING: {Action.CANCEL},
+    Page.ENROL: set(),
     Page.OUT_OF_ORDER: {Action.CONFIRM, Action.CANCEL},
 }
 

@@ -74,6 +74,55 @@ WORDING: Final[dict[Code, Wording]] = {
         N_("The settings of this counter contain a mistake."),
         (_SETUP,),
     ),
+    Code.ENROL_WAITING: Wording(
+        N_("Scan the enrolment code"),
+        N_("This kiosk is new: it belongs to no counter yet."),
+        (
+            N_("Get an enrolment code from the shop's office, on paper or on a screen."),
+            N_("Scan it with this counter's scanner."),
+        ),
+    ),
+    Code.ENROL_UNREADABLE: Wording(
+        N_("No enrolment code"),
+        N_("What was scanned is no enrolment code, or was read only in part."),
+        (
+            N_("Smooth the code out and scan it again."),
+            N_("If it stays like this, get a new code."),
+        ),
+    ),
+    Code.ENROL_EXPIRED: Wording(
+        N_("Code expired"),
+        N_("The code counts no longer: its time is over, or it was withdrawn."),
+        (N_("Get a new code from the shop's office and scan it."),),
+    ),
+    Code.ENROL_USED: Wording(
+        N_("Code used"),
+        N_("The code was used by another kiosk, or nobody knows it where it leads to."),
+        (
+            N_("Tell the office, if you do not know which kiosk that was."),
+            N_("Get a new code from the shop's office and scan it."),
+        ),
+    ),
+    Code.ENROL_UNREACHABLE: Wording(
+        N_("No answer from the office"),
+        N_("The place that the code leads to does not answer. The kiosk goes on asking."),
+        (N_("Check the network cable of this kiosk."), N_("Tell the office this code.")),
+    ),
+    Code.ENROL_STRANGER: Wording(
+        N_("Not the right office"),
+        N_("Somebody else answers than the code says, or the code is not of this shop."),
+        (N_("Do not try other codes."), _SETUP),
+    ),
+    Code.ENROL_CLOCK: Wording(
+        N_("Clock not set"),
+        N_("The kiosk does not know the time yet. It goes on by itself once it does."),
+        (N_("Wait a few minutes."), _SETUP),
+    ),
+    Code.ENROL_SETTINGS: Wording(
+        N_("Settings not usable"),
+        N_("The office has answered with settings that this kiosk cannot use."),
+        (N_("Tell the office this code."),),
+    ),
     Code.JOURNAL_DAMAGED: Wording(
         N_("Record damaged"),
         N_("The record of payments was damaged. It is kept aside, and a new one was begun."),

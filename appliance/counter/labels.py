@@ -74,7 +74,7 @@ def _draw(page: pdf.Page, left: float, top: float, order: Order) -> None:
     page.text(x, top + 9.5, order.number[:18], size=15, bold=True)
     for row, text in enumerate(_below(order)):
         page.text(x, top + 13.5 + 3.5 * row, text[:32], size=8)
-    _qr(page, left + _WIDTH_MM - _EDGE_MM - _QR_MM, top + 6, code)
+    draw_qr(page, left + _WIDTH_MM - _EDGE_MM - _QR_MM, top + 6, code, _QR_MM)
     bars = _bars(code)
     each = min(0.4, _WIDEST_BARS_MM / len(bars)) if bars else 0.0
     for place, width in _strokes(bars if each >= _THINNEST_BAR_MM else []):
@@ -96,9 +96,10 @@ def _bars(code: str) -> list[bool]:
         return []  # not ASCII: the QR code has it
 
 
-def _qr(page: pdf.Page, left: float, top: float, code: str) -> None:
+def draw_qr(page: pdf.Page, left: float, top: float, code: str, size_mm: float) -> None:
+    """The symbol without its quiet zone, its upper left corner at left, top."""
     matrix = segno.make_qr(code, error="m").matrix
-    each = _QR_MM / len(matrix)
+    each = size_mm / len(matrix)
     for row, modules in enumerate(matrix):
         for place, width in _strokes([bool(module) for module in modules]):
             page.box(left + place * each, top + row * each, width * each, each)

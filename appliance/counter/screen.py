@@ -30,6 +30,7 @@ class Page(StrEnum):
     ATTENTION_ITEM = auto()
     DAY = auto()
     PAIRING = auto()  # a device in the shop's network is to be paired
+    ENROL = auto()  # a new kiosk: it belongs to no counter until it has scanned a code
     OUT_OF_ORDER = auto()  # nothing can be done at this counter until it is cured
 
 
@@ -263,6 +264,18 @@ class Pairing:
 
 
 @dataclass(frozen=True, slots=True)
+class Enrol:
+    """code: ENROL_WAITING at first, later why the last code did not do; None while the office is
+    asked, and when it has answered well. detail: small print. box: what this machine is, for
+    whoever compares it with the desk's list. is_scanner_there: codes can be scanned."""
+
+    code: Code | None
+    detail: str
+    box: str
+    is_scanner_there: bool
+
+
+@dataclass(frozen=True, slots=True)
 class OutOfOrder:
     code: Code
     detail: str
@@ -290,6 +303,7 @@ Body = (
     | AttentionDetail
     | Day
     | Pairing
+    | Enrol
     | OutOfOrder
 )
 

@@ -19,6 +19,14 @@ class Code(StrEnum):
     STARTING = "K-APP-04"
     STORAGE = "K-APP-05"
     CONFIGURATION = "K-CFG-01"
+    ENROL_WAITING = "K-ENR-01"
+    ENROL_UNREADABLE = "K-ENR-02"
+    ENROL_EXPIRED = "K-ENR-03"
+    ENROL_USED = "K-ENR-04"
+    ENROL_UNREACHABLE = "K-ENR-05"
+    ENROL_STRANGER = "K-ENR-06"
+    ENROL_CLOCK = "K-ENR-07"
+    ENROL_SETTINGS = "K-ENR-08"
     JOURNAL_DAMAGED = "K-JRN-01"
     DISK_FULL = "K-JRN-02"
     JOURNAL_NEWER = "K-JRN-03"
@@ -128,6 +136,10 @@ class ConfigTrouble(Trouble):
     def __init__(self, mistakes: list[str]) -> None:
         super().__init__(Code.CONFIGURATION, "\n".join(mistakes))
         self.mistakes = mistakes
+
+
+class EnrolTrouble(Trouble):
+    """The kiosk cannot be enrolled with this code, or not now."""
 
 
 class ProtocolError(KassaError):

@@ -58,7 +58,7 @@ class Feed:
 
 @dataclass(frozen=True, slots=True)
 class Qr:
-    """A QR code of this text (at most 300 bytes in UTF-8), centred."""
+    """A QR code of this text (at most 600 bytes in UTF-8), centred."""
 
     text: str
 

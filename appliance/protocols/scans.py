@@ -21,7 +21,8 @@ GLUED: Final = "a second code in the same scan"
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """One whole code: 1 to LONGEST_CODE printable characters, or more where the reader was told so."""
+    """One whole code: 1 to LONGEST_CODE printable characters, unless its reader was told of
+    more."""
 
     text: str
 

@@ -16,6 +16,7 @@ from appliance.counter.screen import (
     Day,
     DayRow,
     Device,
+    Enrol,
     HandOver,
     Idle,
     LogLine,
@@ -163,6 +164,8 @@ DAY_ROWS = tuple(
     )
     for n in range(37)
 )
+
+BOX: Final = "Raspberry Pi 4 Model B Rev 1.5 · 10000000abcdef01 · 0123 4567 89ab cdef"
 
 LONG_CODE = "0123456789ABCDEF" * 8  # the longest that the counter takes
 
@@ -375,6 +378,36 @@ SAMPLES: Final[dict[str, Screen]] = {
     ),
     "pairing-done": screen(Page.PAIRING, Pairing("", "Anna's phone"), A.CANCEL),
     "pairing-late": screen(Page.PAIRING, Pairing("", ""), A.CANCEL),
+    "enrol": screen(
+        Page.ENROL,
+        Enrol(Code.ENROL_WAITING, "", BOX, True),
+        seller=None,
+        seller_required=False,
+        actions=frozenset(),
+        devices=(),
+        counter="Kassa",
+        place="",
+    ),
+    "enrol-no-scanner": screen(
+        Page.ENROL,
+        Enrol(Code.ENROL_UNREACHABLE, "Connection refused", BOX, False),
+        seller=None,
+        seller_required=False,
+        actions=frozenset(),
+        devices=(),
+        counter="Kassa",
+        place="",
+    ),
+    "enrol-setting-up": screen(
+        Page.ENROL,
+        Enrol(None, "", BOX, True),
+        seller=None,
+        seller_required=False,
+        actions=frozenset(),
+        devices=(),
+        counter="Kassa",
+        place="",
+    ),
     "out-of-order": screen(
         Page.OUT_OF_ORDER, OutOfOrder(Code.JOURNAL_DAMAGED, "journal.2025-10-07.db"), A.CONFIRM
     ),

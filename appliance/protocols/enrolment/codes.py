@@ -63,8 +63,9 @@ class Trust(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class EnrolCode:
-    """id, secret, key: 8, 16 and 32 bytes. expires_at: seconds since 1970, UTC; the desk's to judge.
-    address: host, port and path of the desk, at most 100 characters. Raises EnrolmentError."""
+    """id, secret, key: 8, 16 and 32 bytes. expires_at: seconds since 1970, UTC; the desk's to
+    judge. address: host, port and path of the desk, at most 100 characters. Raises
+    EnrolmentError."""
 
     trust: Trust
     address: str

@@ -75,8 +75,7 @@ def test_a_scanner_may_type_for_any_layout(layout: str) -> None:
         wedge.key(42, 0, now)
         now += 0.001
     found += wedge.key(28, 1, now)
-    assert [type(scan) for scan in found] == [Scanned]
-    assert read(found[0].text) == CODE
+    assert [read(scan.text) for scan in found if isinstance(scan, Scanned)] == [CODE]
 
 
 @given(st.integers(0, len(DIGITS) - 1), st.sampled_from("0123456789"))
