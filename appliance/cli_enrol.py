@@ -63,6 +63,15 @@ def add(commands: Any) -> None:
     _desk_option(listed)
     listed.set_defaults(run=_list)
 
+    again = parts.add_parser("again", help="on a kiosk: give its settings up, for another code")
+    again.set_defaults(run=_again)
+
+    retired = commands.add_parser("retire", help="on a kiosk: give up settings, token and key")
+    retired.add_argument(
+        "--check", action="store_true", help="only say what is open or undelivered"
+    )
+    retired.set_defaults(run=_retire)
+
     withdrawn = parts.add_parser("revoke", help="let a code, or a kiosk's open ones, count no more")
     _desk_option(withdrawn)
     withdrawn.add_argument("what", metavar="CODE|KIOSK", help="as `kassa enrol list` has it")
@@ -168,3 +177,33 @@ def _revoke(parsed: argparse.Namespace) -> int:
     count = _open(parsed).withdraw(parsed.what)
     print(f"{count} withdrawn")
     return 0 if count else EX_DATA
+
+
+def _again(_: argparse.Namespace) -> int:
+    from appliance.counter.enrolling import Places
+    from appliance.counter.leaving import give_up
+
+    return _told(lambda: give_up(Places(), keep_identity=True))
+
+
+def _retire(parsed: argparse.Namespace) -> int:
+    from appliance.counter.enrolling import Places
+    from appliance.counter.leaving import data_of, give_up, unfinished
+
+    places = Places()
+    if parsed.check:
+        return _told(lambda: unfinished(data_of(places)))
+    return _told(lambda: give_up(places, keep_identity=False))
+
+
+def _told(do: Callable[[], list[str]]) -> int:
+    """Print what is unfinished. Whether there is anything, as an exit status."""
+    try:
+        found = do()
+    except PermissionError as error:
+        raise ConfigTrouble([f"{error.filename}: {error.strerror}; run it with sudo"]) from None
+    for line in found:
+        print(line, file=sys.stderr)
+    if not found:
+        print("nothing is open or undelivered")
+    return EX_DATA if found else 0

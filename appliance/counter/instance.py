@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+from pathlib import Path
 from typing import IO, Final
 
 from appliance.counter.config_schema import Config
@@ -12,12 +13,16 @@ LOCK: Final = "kassa.lock"
 
 
 def lock(config: Config) -> IO[str]:
+    """As lock_folder, for the data folder of these settings."""
+    return lock_folder(config.counter.data_dir)
+
+
+def lock_folder(folder: Path) -> IO[str]:
     """Be the only instance on this data folder, as long as the returned file is open.
 
     Raises JournalTrouble: SECOND_INSTANCE when another one is, DISK_FULL for a folder that cannot
     be made or written.
     """
-    folder = config.counter.data_dir
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / LOCK).open("a+")

@@ -154,6 +154,12 @@ class Reader:
         )
         return found[0][1].subject if found else ""
 
+    def open_subjects(self) -> list[str]:
+        """What is replayed at start, oldest first."""
+        with reported():
+            rows = self._db.execute("SELECT subject FROM open_subject ORDER BY first_seq")
+            return [row[0] for row in rows]
+
     def outbox(self) -> int:
         """The place of the last fact that the shop is known to have."""
         with reported():
@@ -249,12 +255,6 @@ class Journal(Reader):
         self._outbox_waiting = 0
         self._last, self._hash = seq, before
         return [_fact(self.name, row) for row in rows]
-
-    def open_subjects(self) -> list[str]:
-        """What is replayed at start, oldest first."""
-        with reported():
-            rows = self._db.execute("SELECT subject FROM open_subject ORDER BY first_seq")
-            return [row[0] for row in rows]
 
     def delivered(self, seq: int) -> None:
         """The shop has all facts up to this place. Kept with the next fact, or by `settle`:
