@@ -13,17 +13,30 @@ from flask import Blueprint, Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from appliance.protocols import shopapi
+from appliance.protocols.enrolment import Settings, Verdict, asked_from, settings_message
 from appliance.simulators.shop import samples
+from appliance.simulators.shop.enrolment import ShopEnrolments
 from appliance.simulators.shop.store import Forgotten, Granted, ShopStore
 
 _WAIT: Final = re.compile(r"[0-9]{1,9}\Z")
 
 
-def api_app(store: ShopStore, stop: threading.Event) -> Flask:
-    """The API alone, as an application. stop: ends the polls that wait."""
+_ENROLMENT: Final = {
+    Verdict.UNKNOWN: (404, "No such code"),
+    Verdict.USED: (409, "The code was used"),
+    Verdict.EXPIRED: (410, "The code has expired"),
+    Verdict.WITHDRAWN: (410, "The code was withdrawn"),
+}
+
+
+def api_app(
+    store: ShopStore, stop: threading.Event, enrolments: ShopEnrolments | None = None
+) -> Flask:
+    """The API alone, as an application. stop: ends the polls that wait. enrolments: of its desk."""
     app = Flask("appliance.simulators.shop", static_url_path="/staff/static")
     app.url_map.merge_slashes = False  # a code may have slashes of its own
     app.register_blueprint(_api(store, stop))
+    app.register_blueprint(_desk(enrolments or ShopEnrolments()))
     app.register_error_handler(HTTPException, _no_such_thing)
     return app
 
@@ -102,6 +115,26 @@ def _api(store: ShopStore, stop: threading.Event) -> Blueprint:
     def _health() -> Response:
         store.keep_health(g.kiosk.id, shopapi.health_from(request.get_data()))
         return Response(status=204)
+
+    return blueprint
+
+
+def _desk(enrolments: ShopEnrolments) -> Blueprint:
+    """The one call without a token: what it is asked proves itself."""
+    blueprint = Blueprint("desk", __name__, url_prefix="/v1")
+
+    @blueprint.errorhandler(shopapi.ShopApiError)
+    def _malformed(error: shopapi.ShopApiError) -> Response:
+        return _problem(400, "The request cannot be read", str(error))
+
+    @blueprint.post("/enrolments/redeem")
+    def _redeem() -> Response:
+        asked = asked_from(request.get_data())
+        found = enrolments.redeem(asked, request.host_url.rstrip("/"))
+        if isinstance(found, Settings):
+            return _json(settings_message(found))
+        status, title = _ENROLMENT[found]
+        return _problem(status, title, error=str(found))
 
     return blueprint
 

@@ -17,6 +17,7 @@ from appliance.domain.order import Order, disagreements
 from appliance.protocols.shopapi import order_from_json
 from appliance.simulators.shop import samples
 from appliance.simulators.shop.api import api_app
+from appliance.simulators.shop.enrolment import ShopEnrolments
 from appliance.simulators.shop.faults import FaultSwitch, Faulty, ShopFaults
 from appliance.simulators.shop.links import LinkKeys, ShopLinks
 from appliance.simulators.shop.staff import staff
@@ -49,6 +50,7 @@ class DemoShop:
         now: Callable[[], datetime] | None = None,
         link_keys: LinkKeys | None = None,
     ) -> None:
+        self.enrolments = ShopEnrolments()
         self.links = ShopLinks(link_keys or LinkKeys())
         self.store = ShopStore(
             path, currency, seed, clock, **({"now": now} if now is not None else {})
@@ -196,9 +198,9 @@ class DemoShop:
         return {"id": row["claim_id"], "kiosk": row["claim_kiosk"], "left_s": left_s}
 
     def _app(self) -> Any:
-        app = api_app(self.store, self._stop)
+        app = api_app(self.store, self._stop, self.enrolments)
         app.config["MAX_CONTENT_LENGTH"] = LARGEST_REQUEST
-        app.register_blueprint(staff(self.store, self.state, self.links))
+        app.register_blueprint(staff(self.store, self.state, self.links, self.enrolments))
         return Faulty(app, self._switch, self._stop)
 
 

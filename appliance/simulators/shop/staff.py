@@ -8,13 +8,16 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import segno
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
+from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
 from appliance.domain.money import Money
 from appliance.domain.order import OrderStatus
 from appliance.protocols.shopapi import order_from_json
 from appliance.simulators.shop import samples
+from appliance.simulators.shop.enrolment import LIFE_S, ShopEnrolments
 from appliance.simulators.shop.links import ShopLinks
 from appliance.simulators.shop.store import ShopStore
 
@@ -36,7 +39,12 @@ _CHANGES: Final[dict[str, OrderStatus]] = {
 }
 
 
-def staff(store: ShopStore, state: Callable[[], dict[str, Any]], links: ShopLinks) -> Blueprint:
+def staff(
+    store: ShopStore,
+    state: Callable[[], dict[str, Any]],
+    links: ShopLinks,
+    enrolments: ShopEnrolments,
+) -> Blueprint:
     blueprint = Blueprint(
         "staff", __name__, url_prefix="/staff", template_folder="templates", static_folder="static"
     )
@@ -98,6 +106,24 @@ def staff(store: ShopStore, state: Callable[[], dict[str, Any]], links: ShopLink
             abort(404)
         store.add_random_order(place)
         return _back()
+
+    @blueprint.post("/enrol")
+    def _enrol() -> str:
+        """A code for one of the kiosks, to be scanned there."""
+        kiosks = {kiosk.id: kiosk for kiosk in samples.KIOSKS}
+        kiosk = kiosks.get(request.form.get("kiosk", ""))
+        if kiosk is None:
+            abort(404)
+        digits = enrolments.make(kiosk, request.host)
+        symbol = segno.make_qr(digits, error="m").svg_inline(omitsize=True)
+        return render_template(
+            "shop_enrol.html",
+            shop=samples.SHOP_NAME,
+            kiosk=kiosk,
+            digits=digits,
+            minutes=LIFE_S // 60,
+            symbol=Markup(symbol),  # noqa: S704 - drawn from digits, nothing else is in it
+        )
 
     @blueprint.post("/samples")
     def _samples() -> BaseResponse:
@@ -162,6 +188,7 @@ def _view(state: Mapping[str, Any], place: str) -> dict[str, Any]:
         "facts": facts,
         "health": health,
         "counters": _counters(state["health"]),
+        "kiosks": [kiosk.id for kiosk in samples.KIOSKS if place in ("", kiosk.pickup_point)],
         "open_count": sum(1 for order in orders if order["status"] == OrderStatus.READY),
         "trouble_count": sum(1 for order in orders if order["unresolved"] or order["flag"]),
         "is_down": state["fault"] != "none",
