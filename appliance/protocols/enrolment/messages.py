@@ -26,7 +26,6 @@ from msgspec import Meta
 
 from appliance.protocols.enrolment.codes import EnrolCode
 from appliance.protocols.links.signing import Algorithm, Key, public, sign, verify
-from appliance.protocols.shopapi import ShopApiError
 from appliance.protocols.shopapi.strict import ShortText, read_as, read_json, write_json
 
 REPEAT_S: Final = 86_400
@@ -58,11 +57,12 @@ class _Settings(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A kiosk that wants to redeem a code. It has signed this: `asked_from` has seen to that."""
+    """A kiosk that wants to redeem a code, or somebody who says so: `judge` tells them apart."""
 
     id: bytes
     key: bytes
     proof: bytes
+    signature: bytes
     model: str
     serial: str
 
@@ -95,20 +95,16 @@ def asked_message(code: EnrolCode, kiosk: Key, model: str, serial: str) -> bytes
 
 
 def asked_from(raw: bytes) -> Asked:
-    """The request in these bytes, signed by the key that is in it. Raises ShopApiError."""
+    """The request in these bytes. Raises ShopApiError."""
     found = read_as(_Asked, read_json(raw))
-    asked = Asked(
+    return Asked(
         bytes.fromhex(found.id),
         bytes.fromhex(found.key),
         bytes.fromhex(found.proof),
+        bytes.fromhex(found.signature),
         found.model,
         found.serial,
     )
-    text = _text(asked.id, asked.key, asked.model, asked.serial)
-    kiosk = Key("kiosk", Algorithm.ED25519, asked.key)
-    if not verify(kiosk, _signed(text, asked.proof), bytes.fromhex(found.signature)):
-        raise ShopApiError("signature", "not that of the key")
-    return asked
 
 
 def _text(code: bytes, key: bytes, model: str, serial: str) -> bytes:
@@ -133,6 +129,15 @@ def settings_from(raw: bytes) -> Settings:
     return Settings(found.config, found.token, found.shop_ca)
 
 
+def _is_proved(secret: bytes, asked: Asked) -> bool:
+    """Whether whoever asks knows the secret, and has the private side of the key."""
+    text = _text(asked.id, asked.key, asked.model, asked.serial)
+    if not hmac.compare_digest(hmac.digest(secret, text, "sha256"), asked.proof):
+        return False
+    kiosk = Key("kiosk", Algorithm.ED25519, asked.key)
+    return verify(kiosk, _signed(text, asked.proof), asked.signature)
+
+
 # --- the desk's judgement -------------------------------------------------------------------------
 
 
@@ -140,7 +145,7 @@ class Verdict(StrEnum):
     """What a desk answers. The value is the word in the problem's member `error`."""
 
     GRANTED = "granted"
-    UNKNOWN = "unknown"  # no such code, or the secret is not its own: nobody learns which
+    UNKNOWN = "unknown"  # no such code, or it is not proved: nobody learns which
     USED = "used"  # by another kiosk, or so long ago that it is over
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"
@@ -161,10 +166,7 @@ class Entry:
 def judge(entry: Entry | None, asked: Asked, now: int) -> Verdict:
     """Whether this kiosk gets the settings now. now: seconds since 1970, UTC. A desk that grants
     writes the kiosk's key and the time into its book before it answers, unless a key is there."""
-    text = _text(asked.id, asked.key, asked.model, asked.serial)
-    if entry is None or not hmac.compare_digest(
-        hmac.digest(entry.secret, text, "sha256"), asked.proof
-    ):
+    if entry is None or not _is_proved(entry.secret, asked):
         return Verdict.UNKNOWN
     if entry.is_withdrawn:
         return Verdict.WITHDRAWN
