@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sqlite3
 import sys
 import time
@@ -86,7 +87,8 @@ def wait_for_code(ready: Callable[[str], None]) -> bool:
     from appliance.serve import serve_enrolment
 
     places = Places()
-    if not is_new(places.config):
+    # Without its data partition a kiosk has no settings either: that is to be mended, not enrolled.
+    if not is_new(places.config) or not os.access(places.state.parent, os.W_OK):
         return False
     serve_enrolment(config_schema.Web(), places, ready)
     return True
