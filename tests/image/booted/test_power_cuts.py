@@ -24,7 +24,7 @@ CUTS = int(os.environ.get("KASSA_CUTS", "1"))
 SEED = int(os.environ.get("KASSA_SEED", "1"))
 IDLE_S = float(os.environ.get("KASSA_IDLE_S", "60"))
 HANDOVERS = int(os.environ.get("KASSA_HANDOVERS", "1"))
-pytestmark = [pytest.mark.timeout(1800 + 900 * CUTS)]
+pytestmark = [pytest.mark.timeout(1800 + 900 * CUTS + IDLE_S + 60 * HANDOVERS)]
 
 SECTOR = 512
 ORDERS = ("10001", "10002", "10003", "10008", "10009")
