@@ -111,6 +111,17 @@ def is_serving(state: State) -> bool:
     return state.focus is not None and state.focus.state in (_S.CLAIMING, _S.CLAIMED, _S.PAYING)
 
 
+def is_busy(state: State) -> bool:
+    """Somebody is being served, or a paper is on its way: no moment to stop the counter. What waits
+    for a person or for a printer's cure may wait until tomorrow, and survives a restart."""
+    serving = (_S.OPEN, _S.CLAIMING, _S.CLAIMED, _S.PAYING, _S.TO_HAND_OVER)
+    return (
+        page(state) is _P.ASKING
+        or any(handover.state in serving for handover in state.handovers.values())
+        or any(not job.code for job in state.jobs.values())
+    )
+
+
 def actions(state: State, require_seller: bool) -> frozenset[Action]:
     """What a person may do on this page; everything else is refused."""
     a, focus = Action, state.focus

@@ -22,6 +22,7 @@ import structlog
 
 from appliance.counter.clock import Clock, iso
 from appliance.counter.commands import Answer, Answered, Command
+from appliance.counter.compose import is_busy
 from appliance.counter.core import Core
 from appliance.counter.journal import Reader, open_or_set_aside
 from appliance.counter.journal_file import JournalDamaged, put_aside
@@ -30,6 +31,7 @@ from appliance.counter.link_out import LinkOut
 from appliance.counter.links import Source
 from appliance.counter.metrics import Metrics
 from appliance.counter.pairing import PairingRefused
+from appliance.counter.release import VERSION
 from appliance.counter.screen import OutOfOrder, Page, Screen
 from appliance.counter.settings import Settings
 from appliance.counter.shoplink import ShopLink
@@ -112,6 +114,7 @@ class Counter:
         first = int(token(FIRST_SEQ_BYTES), 16)
         self._screen = self._out_of_order(first, Code.STARTING, "")
         self._epoch = first  # the seq at which what one may do last changed
+        self._is_busy = True  # until it is known what was open
         self._fault: Code | None = None  # of the journal; a running payment keeps the screen
         self._core: Core | None = None
         self._ticked_at = clock.monotonic()
@@ -225,6 +228,8 @@ class Counter:
             status = "failing"
         return {
             "status": status,
+            "version": VERSION,
+            "busy": self._may_be_serving(),
             "code": str(code) if code else None,
             "counter": screen.counter,
             "page": str(screen.page),
@@ -236,6 +241,12 @@ class Counter:
             "browser_age_s": round(now - self._heartbeat[0], 1) if self._heartbeat else None,
             "browser_page": self._heartbeat[1] if self._heartbeat else None,
         }
+
+    def _may_be_serving(self) -> bool:
+        if self._core is None:  # it starts, or has said why it cannot
+            body = self._screen.body
+            return not isinstance(body, OutOfOrder) or body.code is Code.STARTING
+        return self._is_busy or self._terminal.busy_for() > 0
 
     def metrics(self) -> bytes:
         return self.metrics_registry.text(self.health())
@@ -517,6 +528,7 @@ class Counter:
     def _compose(self, core: Core) -> None:
         before = self._screen
         self._fault = core.state.fault[0] if core.state.fault else None
+        self._is_busy = is_busy(core.state)
         try:
             screen = core.screen(before.seq)
             if to_open := self._out.to_open():

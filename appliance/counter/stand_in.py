@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from appliance.counter.clock import Clock
 from appliance.counter.commands import Answer, Answered, Command
+from appliance.counter.release import VERSION
 from appliance.counter.screen import OutOfOrder, Page, Screen
 from appliance.domain.errors import Code, Trouble
 
@@ -129,6 +130,8 @@ class StandIn:
         age_s = round(self._clock.monotonic() - self._heard[0], 1) if self._heard else None
         return {
             "status": "failing",
+            "version": VERSION,
+            "busy": False,  # with no journal and no device there is nothing to be in the middle of
             "code": str(self._code),
             "page": str(self._screen.page),
             "devices": {},
