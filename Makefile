@@ -89,6 +89,11 @@ image: deb ## build a disk image, as root: make image ARCH=amd64|arm64
 	@tools/setup.sh image '$(ARCH)'
 	@image/build-image.sh '$(ARCH)'
 
+.PHONY: release
+release: ## sign what is in dist/: make release KEY=release.pem (docs/updates.md)
+	@tools/setup.sh test
+	@$(BIN)/python image/sign.py sign --key '$(KEY)' $(wildcard dist/kassa-kiosk_*_all.deb dist/kassa-*.img.zst)
+
 .PHONY: image-pi-gen
 image-pi-gen: deb ## build a Raspberry Pi OS image, for a Pi 5 too; needs Docker
 	@image/build-pi-gen.sh

@@ -43,6 +43,11 @@ install -Dm644 -t "$tree/files/usr/lib/udev/rules.d" udev/*.rules
 install -Dm644 -t "$tree/files/usr/lib/udev/hwdb.d" udev/*.hwdb
 install -Dm644 -t "$tree/files/usr/lib/systemd/system" udev/*.service
 install -Dm755 -t "$lib" udev/kassa-devices udev/kassa-link udev/kassa-role
+# What an update asks of it (docs/updates.md), and whose signature it takes where nobody says otherwise.
+.venv/bin/python -m appliance.counter.release "$version" >"$lib/release.json"
+if [ -n "${KASSA_RELEASE_KEYS-}" ]; then
+    install -Dm644 -t "$lib/release-keys" "$KASSA_RELEASE_KEYS"/*.pub
+fi
 install -Dm644 -t "$tree/files/usr/share/kassa" docs/kassa.example.toml
 install -Dm644 CHANGELOG.md "$tree/files/usr/share/doc/kassa-kiosk/release-notes.md"
 

@@ -90,12 +90,13 @@ settle_times() {
     find "$@" -newermt "@$(cat "$base.since")" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 }
 
-cp "$deb" "$root/kassa.deb"
-inside dpkg --install /kassa.deb >"$work/dpkg.log" 2>&1 || {
+# It stays there: an update goes back to it.
+releases=/usr/lib/kassa-image/releases
+install -D -m 644 -t "$root$releases" "$deb"
+inside dpkg --install "$releases/${deb##*/}" >"$work/dpkg.log" 2>&1 || {
     cat "$work/dpkg.log" >&2
     exit 1
 }
-rm "$root/kassa.deb"
 "$system/lay.sh" "$root" "${parts[@]}"
 inside sh /install.sh
 rm "$root/install.sh"

@@ -134,6 +134,7 @@ def skeleton(tree: Path, passwd: Path) -> None:
     folder("etc/firewall.d", "root", "root", 0o750)
     folder("network", "root", "root", 0o700)
     folder("ssh", "root", "root", 0o700)
+    folder("update", "root", "root", 0o700)
     folder("timesync", "systemd-timesync", "systemd-timesync", 0o755)
 
 

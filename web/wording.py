@@ -69,6 +69,11 @@ WORDING: Final[dict[Code, Wording]] = {
         N_("The kiosk's own disk is not set up as it should be. A power cut could harm it."),
         (N_("Go on working."), _SUPPORT),
     ),
+    Code.UPDATE: Wording(
+        N_("Update taken back"),
+        N_("The kiosk's new version did not work here. It works on with the version before it."),
+        (N_("Go on working."), _SUPPORT),
+    ),
     Code.CONFIGURATION: Wording(
         N_("Not set up"),
         N_("The settings of this counter contain a mistake."),

@@ -80,7 +80,7 @@ def build(config: Config, hung: Callable[[str], None] | None = None) -> Counter:
         devices(config, clock),
         clock,
         hung or end_process,
-        machine=machine.storage,
+        machine=machine.health,
     )
 
 

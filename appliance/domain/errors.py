@@ -18,6 +18,7 @@ class Code(StrEnum):
     DEVICE_HUNG = "K-APP-03"
     STARTING = "K-APP-04"
     STORAGE = "K-APP-05"
+    UPDATE = "K-UPD-01"
     CONFIGURATION = "K-CFG-01"
     ENROL_WAITING = "K-ENR-01"
     ENROL_UNREADABLE = "K-ENR-02"

@@ -33,6 +33,7 @@ ln -sf /run/NetworkManager/resolv.conf /etc/resolv.conf
 rm -f /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub /var/lib/dbus/machine-id
 
 # Where things of the data partition and of memory are mounted.
+ln -sfn /data/update /var/lib/kassa-update
 mkdir -p /data /boot/firmware /var/lib/kassa /var/lib/kassa-links /etc/kassa /var/lib/NetworkManager \
     /var/lib/systemd/timesync /etc/NetworkManager/system-connections
 # Folders that services of systemd make at their start, and cannot here.

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import IO, Any, Final, Self
 
 from PIL import Image
 
@@ -240,7 +240,16 @@ class Kiosk:
         done = self._ssh(command, timeout_s)
         return done.returncode, done.stdout + done.stderr
 
-    def _ssh(self, command: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
+    def put(self, file: Path, to: str) -> None:
+        """Copy a file of this host into the box. Raises Refused."""
+        with file.open("rb") as stream:
+            done = self._ssh(f"cat >'{to}'", SOON_S, stream)
+        if done.returncode:
+            raise Refused(f"{file} to {to}: {done.stdout}{done.stderr}")
+
+    def _ssh(
+        self, command: str, timeout_s: float, stdin: IO[bytes] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         control = self.outside.folder / f"{self.name}.ssh"
         options = {
             "StrictHostKeyChecking": "no", "UserKnownHostsFile": "/dev/null", "LogLevel": "ERROR",
@@ -251,7 +260,7 @@ class Kiosk:
         return subprocess.run(
             ["ssh", "-F", "/dev/null", "-i", str(self.outside.key), "-p", str(self.ports[_SSH]),
              *words, "root@127.0.0.1", command],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s,
+            stdin=stdin or subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s,
             check=False,
         )  # fmt: skip
 
