@@ -61,12 +61,16 @@ def to_charging(counter: Counter, rig: Rig) -> str:
 
 def test_scan_tap_print_hand_over_report(rig: Rig) -> None:
     with in_process(rig) as counter:
+        until(lambda: not counter.health()["busy"], "nothing to wait for before an update")
         number = to_charging(counter, rig)
+        assert counter.health()["busy"]
         rig.terminal.tap()
         at(counter, Page.HAND_OVER)
         until(lambda: _receipt(counter) is Receipt.PRINTED, "the receipt is printed")
+        assert counter.health()["busy"]
         assert do(counter, Action.CONFIRM) is Answer.DONE
         at(counter, Page.IDLE)
+        until(lambda: not counter.health()["busy"], "nothing to wait for")
         until(lambda: rig.shop.state()["orders"][number]["handed_over"] == 1, "the shop knows")
         order = rig.shop.state()["orders"][number]
         assert order["due"] == 0
