@@ -70,6 +70,9 @@ def _parser() -> argparse.ArgumentParser:
 
     doctor = commands.add_parser("doctor", help="say what is there, device by device, and the fix")
     _config_option(doctor)
+    doctor.add_argument(
+        "--only-config", action="store_true", help="look at the settings alone, at no device"
+    )
     doctor.set_defaults(run=_doctor)
 
     demo = commands.add_parser("demo", help="the whole counter on one screen, without hardware")
@@ -299,6 +302,8 @@ def _doctor(parsed: argparse.Namespace) -> int:
     from appliance.counter.kinds import names
 
     config, missing = doctor_config.load(parsed.config, names=names())
+    if parsed.only_config:
+        return 0  # a mistake is a ConfigTrouble
     return doctor.main(config, missing)
 
 

@@ -167,6 +167,23 @@ def test_the_doctor_finds_all_well_and_then_not(
         assert "shop" in ill
 
 
+def test_the_doctor_can_look_at_the_settings_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No device, no shop, and no credential need be there; a mistake counts."""
+    file = tmp_path / "kassa.toml"
+    right = (
+        '[counter]\nname = "A"\n[shop]\nurl = "https://shop.invalid"\npickup_point = "a"\n'
+        'token_credential = "shop-token"\n'
+    )
+    file.write_text(right)
+    assert main(["doctor", "--only-config", "--config", str(file)]) == 0
+    assert capsys.readouterr().out == ""
+    file.write_text(right + "[terminal]\nbaud = 1\n")
+    assert main(["doctor", "--only-config", "--config", str(file)]) == 78
+    assert "kassa.toml:8:" in capsys.readouterr().err
+
+
 def test_run_names_a_data_folder_that_cannot_be_used(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
