@@ -15,7 +15,7 @@ for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub
     NetworkManager-dispatcher.service ModemManager.service avahi-daemon.service bluetooth.service \
     cups.service triggerhappy.service userconfig.service userconf.service rpi-resize.service \
     systemd-random-seed.service systemd-rfkill.service systemd-rfkill.socket \
-    systemd-backlight@.service; do
+    systemd-backlight@.service systemd-journal-gatewayd.socket systemd-journal-remote.socket; do
     systemctl --quiet mask "$unit"
 done
 systemctl --quiet disable wpa_supplicant.service  # NetworkManager starts it where there is a radio
