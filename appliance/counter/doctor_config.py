@@ -30,11 +30,12 @@ def load(
         return config.load(file, names=names, environ=environ), {}
     except ConfigTrouble as trouble:
         found = [_OF_SECRET.search(mistake) for mistake in trouble.mistakes]
-        text = file.read_text(encoding="utf-8") if all(found) else ""
+        secrets = [secret for secret in found if secret is not None]
+        if len(secrets) != len(found):
+            raise
+        text = file.read_text(encoding="utf-8")
         missing: dict[str, Finding] = {}
-        for secret in found:
-            if secret is None:
-                raise
+        for secret in secrets:
             line, section, words = int(secret[1]), secret[2], secret[3]
             what, _, fix = words.partition("; ")
             missing[section] = Finding(section, False, f"{trouble.code}: {what}", fix)
