@@ -36,6 +36,16 @@ check 'lint-imports' lint-imports --no-logo
 check 'shellcheck' shellcheck --external-sources "${shell_files[@]}"
 check 'pi-gen' python3 image/pi-gen/lint.py
 [ ${#yaml_files[@]} = 0 ] || check 'yamllint' yamllint --strict "${yaml_files[@]}"
+# The system's, with the system's Python: it is not in .venv. -q tells findings, and nothing else.
+if command -v ansible-lint >/dev/null; then
+    check 'ansible-lint' env --chdir=ansible \
+        ansible-lint --offline --profile production --nocolor -q site.yml roles inventories
+elif [ -n "${KASSA_CI-}" ]; then
+    echo 'check: ansible-lint is missing'
+    failed+=('ansible-lint')
+else
+    echo 'check: NOT CHECKED: ansible, as ansible-lint is missing'
+fi
 
 if [ ${#failed[@]} -gt 0 ]; then
     printf 'check: failed: %s\n' "$(IFS=,; echo "${failed[*]}")"

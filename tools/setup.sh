@@ -306,6 +306,7 @@ case $1 in
     check)
         install_lock dev
         install_shellcheck
+        wish ansible-lint ansible-lint 'the checks of Ansible'
         ;;
     deb)
         [ -e "$stamps/dev" ] || install_lock run
@@ -320,7 +321,7 @@ case $1 in
             amd64) need 'booting an image' qemu-system-x86 qemu-utils ovmf ;;
             arm64) need 'booting an image' qemu-system-arm qemu-utils qemu-efi-aarch64 ;;
         esac
-        need 'working an image' lintian mtools openssh-client openssl
+        need 'working an image' ansible-core lintian mtools openssh-client openssl
         ;;
     test)
         install_lock dev
@@ -330,6 +331,7 @@ case $1 in
         wish systemd-hwdb udev "the tests of the devices' models"
         wish xdg-open xdg-utils 'the tests of links in a browser'
         wish_php
+        wish ansible-playbook ansible-core 'the tests of Ansible'
         # Debian's npm brings its nodejs: 18 on Debian 12, 20 on Debian 13. Both are enough.
         wish npm npm 'the tests with a real Vendure'
         ;;

@@ -1,0 +1,195 @@
+"""The roles without a box: their variables, what they make of the example, what they refuse."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from appliance.cli import main
+from appliance.counter import config_schema as schema
+from tests.ansible import table
+from tests.image import needs
+
+ROOT = Path(__file__).parents[2]
+ANSIBLE = ROOT / "ansible"
+ROLES = sorted(path.name for path in (ANSIBLE / "roles").iterdir())
+KIOSKS = ["hafen-1", "hafen-2", "linden-1", "linden-2", "markt-1"]
+
+WITHOUT_VARIABLE = {
+    *(("counter", "data_dir"), ("web", "host"), ("web", "port")),  # the image's own
+    # Secrets and certificates are files, which have variables of their own.
+    *(("shop", "token"), ("shop", "token_file"), ("shop", "token_credential"), ("shop", "ca_file")),
+    *(("terminal", "password"),),
+    *(("links", "keys"), ("links", "keys_file"), ("links", "keys_credential")),
+}
+
+
+def read(file: Path) -> Any:
+    return yaml.safe_load(file.read_text())
+
+
+def options(role: str) -> dict[str, Any]:
+    specs = read(ANSIBLE / "roles" / role / "meta/argument_specs.yml")
+    return dict(specs["argument_specs"]["main"]["options"])
+
+
+def ansible(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    needs.program("ansible-playbook", "ansible-core")
+    env = {"PATH": os.environ["PATH"], "HOME": str(folder), "LC_ALL": "C.UTF-8"}
+    env |= {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_CONFIG": str(ANSIBLE / "ansible.cfg")}
+    return subprocess.run(
+        words, cwd=ANSIBLE, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=100, check=False,
+    )  # fmt: skip
+
+
+# --- variables ------------------------------------------------------------------------------------
+
+
+def test_every_key_of_the_settings_has_a_variable_with_a_specification() -> None:
+    keys = {(section, key) for section in schema.SECTIONS for key in schema.keys(section)}
+    listed = read(ANSIBLE / "roles/kassa/vars/main.yml")["kassa__keys"]
+    assert {(section, key) for section, names in listed.items() for key in names} == (
+        keys - WITHOUT_VARIABLE
+    )
+    specified = options("kassa")
+    for section, key in keys - WITHOUT_VARIABLE:
+        assert f"kassa_{section}_{key}" in specified
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_defaults_and_specification_say_the_same(role: str) -> None:
+    file = ANSIBLE / "roles" / role / "defaults/main.yml"
+    defaults = read(file) if file.exists() else {}
+    specified = options(role)
+    assert {
+        name: spec["default"] for name, spec in specified.items() if "default" in spec
+    } == defaults
+    for name, spec in specified.items():
+        assert name.startswith(f"{role}_")
+        assert spec["description"].endswith("."), name
+        assert spec["type"]
+
+
+def test_the_documentation_has_every_variable() -> None:
+    text = (ROOT / "docs/ansible.md").read_text()
+    begin, end = table.MARKS
+    assert text.partition(begin)[2].partition(end)[0].strip() == table.variables(ANSIBLE).strip()
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_what_touches_a_secret_is_not_logged(role: str) -> None:
+    secrets = {name for name, spec in options(role).items() if spec.get("no_log")}
+    for file in (ANSIBLE / "roles" / role / "tasks").glob("*.yml"):
+        for task in flat(read(file)):
+            words = yaml.safe_dump({key: value for key, value in task.items() if key != "when"})
+            if any(re.search(rf"\b{name}\b", words) for name in secrets):
+                assert task.get("no_log"), f"{file.name}: {task['name']}"
+
+
+def flat(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Tasks, those of blocks among them."""
+    found = []
+    for task in tasks:
+        inner = [*task.get("block", []), *task.get("rescue", []), *task.get("always", [])]
+        found += flat(inner) if inner else [task]
+    return found
+
+
+# --- the example ----------------------------------------------------------------------------------
+
+
+def test_the_doctor_finds_no_mistake_in_the_example_s_settings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    play = [
+        {
+            "hosts": "kassa_kiosks",
+            "gather_facts": False,
+            "connection": "local",
+            "tasks": [
+                {"ansible.builtin.include_vars": str(ANSIBLE / "roles/kassa/vars/main.yml")},
+                {"ansible.builtin.include_vars": str(ANSIBLE / "roles/kassa/defaults/main.yml")},
+                {
+                    "ansible.builtin.template": {
+                        "src": str(ANSIBLE / "roles/kassa/templates/kassa.toml.j2"),
+                        "dest": f"{tmp_path}/{{{{ inventory_hostname }}}}.toml",
+                        "mode": "0600",
+                    },
+                },
+            ],
+        }
+    ]
+    file = tmp_path / "play.yml"
+    file.write_text(yaml.safe_dump(play, sort_keys=False))
+    local = ("-e", "ansible_python_interpreter=/usr/bin/python3")
+    done = ansible("ansible-playbook", *local, str(file), folder=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert sorted(path.stem for path in tmp_path.glob("*.toml")) == KIOSKS
+    for name in KIOSKS:
+        toml = tmp_path / f"{name}.toml"
+        assert main(["doctor", "--only-config", "--config", str(toml)]) == 0, (
+            capsys.readouterr().err
+        )
+        assert "invented" not in toml.read_text()  # a secret has no place there
+    assert "rotation = 90" in (tmp_path / "linden-2.toml").read_text()
+    again = ansible("ansible-playbook", *local, str(file), folder=tmp_path)
+    assert again.stdout.count("changed=0") == len(KIOSKS)
+
+
+def test_the_example_s_secrets_can_be_encrypted(tmp_path: Path) -> None:
+    """And are read again with the password alone."""
+    vault = ANSIBLE / "inventories/example/group_vars/kassa_kiosks/vault.yml"
+    copy, password = tmp_path / "vault.yml", tmp_path / "password"
+    copy.write_bytes(vault.read_bytes())
+    password.write_text("invented for this test\n")
+    words = ("--vault-password-file", str(password), str(copy))
+    done = ansible("ansible-vault", "encrypt", *words, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert copy.read_text().startswith("$ANSIBLE_VAULT;")
+    assert ansible("ansible-vault", "view", *words, folder=tmp_path).stdout == vault.read_text()
+
+
+# --- what is refused ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"kassa_terminal_baud": 1234}, "kassa_terminal_baud must be one of"),
+        ({"kassa_display_rotation": 45}, "kassa_display_rotation must be one of"),
+        ({"kassa_counter_require_seller": "perhaps"}, "kassa_counter_require_seller"),
+        ({"kassa_devices": [{"role": "mouse", "by": "port", "value": "1"}]}, "role must be one of"),
+        ({"kassa_shop_token": ["a"], "kassa_gate_wait_s": "x"}, "kassa_gate_wait_s"),
+        ({"kassa_shop_token": "planted secret"}, "Look at"),
+    ],
+)
+def test_a_wrong_value_is_refused_and_no_secret_is_said(
+    tmp_path: Path, wrong: dict[str, Any], why: str
+) -> None:
+    play = [
+        {
+            "hosts": "linden-1",
+            "gather_facts": False,
+            "connection": "local",
+            "tasks": [
+                {"name": "Look at it", "ansible.builtin.include_role": {
+                    "name": "kassa", "tasks_from": "preflight"}},
+            ],
+        }
+    ]  # fmt: skip
+    file, extra = tmp_path / "play.yml", tmp_path / "extra.yml"
+    file.write_text(yaml.safe_dump(play, sort_keys=False))
+    extra.write_text(yaml.safe_dump(wrong))
+    words = ("-vvv", "-e", f"@{extra}", "-e", "ansible_python_interpreter=/usr/bin/python3")
+    done = ansible("ansible-playbook", *words, str(file), folder=tmp_path)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert why in done.stdout
+    assert "planted secret" not in done.stdout + done.stderr
+    assert "invented-token" not in done.stdout + done.stderr
