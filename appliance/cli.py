@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from appliance import __version__, cli_enrol
+from appliance import __version__, cli_enrol, cli_metrics
 from appliance.counter import config_schema
 from appliance.domain.errors import Code, ConfigTrouble, JournalTrouble, Trouble
 
@@ -119,6 +119,8 @@ def _parser() -> argparse.ArgumentParser:
         help="for a certificate of its own (default: %(default)s)",
     )
     links.set_defaults(run=_links)
+
+    cli_metrics.add_command(commands, DEFAULT_CONFIG)
 
     devices = commands.add_parser("devices", help="paired devices").add_subparsers(
         required=True, metavar="WHAT"

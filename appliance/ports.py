@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from appliance.domain.errors import Code, ShopTrouble
 from appliance.domain.facts import Fact
@@ -24,10 +24,12 @@ from appliance.domain.receipt import Document
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """A device as the top bar shows it. code is None when it is well; detail is for the log."""
+    """A device as the top bar shows it. code is None when it is well; detail is for the log.
+    is_paper_low: a printer's roll is near its end, of which it may say nothing."""
 
     code: Code | None = None
     detail: str = ""
+    is_paper_low: bool = False
 
     @property
     def is_well(self) -> bool:
@@ -263,6 +265,15 @@ class ShopForgot(ShopTrouble):
     def __init__(self, newest: str) -> None:
         super().__init__(Code.SHOP_BUSY, f"it has forgotten what came after {newest or 'all'}")
         self.newest = newest
+
+
+@runtime_checkable
+class ShowsCertificate(Protocol):
+    """A far side that may have shown a certificate."""
+
+    def certificate_until(self) -> float | None:
+        """When the one that it showed last ends, in Unix time; None where it showed none. Any
+        thread."""
 
 
 class Shop(Protocol):

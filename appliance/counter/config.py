@@ -154,6 +154,7 @@ class _Reader:
         self._kind_of_shop(values["shop"])
         self._scanner(values["scanner"])
         self._links(values["links"])
+        self._pair(values["metrics"], "metrics")
         for section in schema.BY_LINK:
             self._by_link(section, values[section], values["links"])
         if self._mistakes:
@@ -297,8 +298,7 @@ class _Reader:
         """The keys of the file beside those that stand in kassa.toml; and what needs them."""
         if links.get("listen") and not links.get("public_url"):
             self._wrong("needs public_url, what devices call this counter", "links", "listen")
-        if (links.get("cert_file") is None) != (links.get("key_file") is None):
-            self._wrong("give cert_file and key_file, or neither", "links", "cert_file")
+        self._pair(links, "links")
         sources = [name for name in ("keys_file", "keys_credential") if links.get(name) is not None]
         if len(sources) > 1:
             self._wrong("only one of keys_file and keys_credential", "links", sources[1])
@@ -317,6 +317,10 @@ class _Reader:
             self._wrong("is no key that can sign; add it to the keys", "links", "sign_with")
         if links.get("accept") == "signed" and not keys:
             self._wrong('needs keys; give keys_file = "/path"', "links", "accept")
+
+    def _pair(self, values: dict[str, Any], section: str) -> None:
+        if (values.get("cert_file") is None) != (values.get("key_file") is None):
+            self._wrong("give cert_file and key_file, or neither", section, "cert_file")
 
     def _keys(self, source: str, name: str | Path) -> Mapping[str, Key]:
         file, content = self._hidden(source, name, "the keys", LARGEST_KEYS)

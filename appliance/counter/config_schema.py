@@ -44,6 +44,9 @@ _PICKUP_BY: Final = rules.matching(
 _LISTEN: Final = rules.matching(
     r"(([0-9]{1,3}(\.[0-9]{1,3}){3}|\[[0-9a-f:]+\]):[0-9]{1,5})?", 'write "0.0.0.0:8143"'
 )
+_LISTEN_METRICS: Final = rules.matching(
+    r"(([0-9]{1,3}(\.[0-9]{1,3}){3}|\[[0-9a-f:]+\]):[0-9]{1,5})?", 'write "0.0.0.0:9101"'
+)
 _PUBLIC: Final = rules.matching(
     r"(https://[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?(:[0-9]{1,5})?)?",
     'write "https://counter-1.shop.example:8143" in lower case',
@@ -222,6 +225,18 @@ class Links:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """listen: where a Prometheus server is answered, "" for nowhere. token_credential: what holds
+    the token that it has to show, None for none. cert_file, key_file: in PEM, None for plain HTTP.
+    """
+
+    listen: Annotated[str, _LISTEN_METRICS] = ""
+    token_credential: Annotated[str | None, _NAMED] = None
+    cert_file: Annotated[Path | None, rules.path()] = None
+    key_file: Annotated[Path | None, rules.path()] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """All of kassa.toml, checked. No secret is in its repr."""
 
@@ -235,6 +250,7 @@ class Config:
     log: Log
     journal: Journal
     links: Links
+    metrics: Metrics
 
 
 SECTIONS: Final[dict[str, type[Any]]] = {
@@ -248,6 +264,7 @@ SECTIONS: Final[dict[str, type[Any]]] = {
     "log": Log,
     "journal": Journal,
     "links": Links,
+    "metrics": Metrics,
 }
 WORKED_OUT: Final = frozenset({("shop", "token"), ("scanner", "address")})
 """What may be left out, although it has no default of its own: config.py works it out."""

@@ -29,16 +29,28 @@ from appliance.counter.journal_file import JournalDamaged, put_aside
 from appliance.counter.link_facts import Asked
 from appliance.counter.link_out import LinkOut
 from appliance.counter.links import Source
-from appliance.counter.metrics import Metrics
+from appliance.counter.metrics import Beside, Metrics
 from appliance.counter.pairing import PairingRefused
 from appliance.counter.release import VERSION
 from appliance.counter.screen import OutOfOrder, Page, Screen
 from appliance.counter.settings import Settings
 from appliance.counter.shoplink import ShopLink
-from appliance.counter.state import Job, Paired
+from appliance.counter.state import Job, Paired, State
+from appliance.counter.update_state import NO_UPDATE, Update
 from appliance.counter.workers import PrinterWorker, ScannerWorker, TerminalWorker
+from appliance.domain import payment as pay
 from appliance.domain.errors import Bug, Code, JournalTrouble
-from appliance.ports import WELL, Charge, Health, Printer, Scanner, SellerList, Shop, Terminal
+from appliance.ports import (
+    WELL,
+    Charge,
+    Health,
+    Printer,
+    Scanner,
+    SellerList,
+    Shop,
+    ShowsCertificate,
+    Terminal,
+)
 from appliance.protocols.links import kassa
 from appliance.protocols.links.messages import LinkError, Result
 
@@ -89,6 +101,7 @@ class Counter:
     hung: called when a device's thread does not come back; it should end the process, as
     nothing else can free a thread. The journal makes that safe. token: random hex digits of so
     many bytes. machine: how the machine around it is, asked now and then; it answers at once.
+    update: how the last update of the box went; it answers at once too.
     """
 
     def __init__(
@@ -100,12 +113,15 @@ class Counter:
         hung: Callable[[str], None],
         token: Callable[[int], str] = secrets.token_hex,
         machine: Callable[[], Health] = lambda: WELL,
+        update: Callable[[], Update] = lambda: NO_UPDATE,
     ) -> None:
         self.stopping = threading.Event()
         self._ended = threading.Event()
         self.metrics_registry = Metrics()
         self._path, self._settings, self._clock = journal, settings, clock
         self._hung, self._token, self._machine = hung, token, machine
+        self._update, self._far = update, devices.shop
+        self._payments_unknown: int | None = None
         self._events: queue.Queue[Callable[[], None]] = queue.Queue(EVENTS_MOST)
         self._answers: OrderedDict[str, Answer] = OrderedDict()
         self._changed = threading.Condition()
@@ -249,7 +265,18 @@ class Counter:
         return self._is_busy or self._terminal.busy_for() > 0
 
     def metrics(self) -> bytes:
-        return self.metrics_registry.text(self.health())
+        printer = next((d for d in self._screen.devices if d.name == "printer"), None)
+        beside = Beside(
+            payments_unknown=self._payments_unknown,
+            is_paper_low=None if printer is None else printer.health.is_paper_low,
+            certificates=self._certificates(),
+            update=self._update(),
+        )
+        return self.metrics_registry.text(self.health(), beside)
+
+    def _certificates(self) -> dict[str, float]:
+        until = self._far.certificate_until() if isinstance(self._far, ShowsCertificate) else None
+        return {} if until is None else {"shop": until}
 
     # --- life ---------------------------------------------------------------------------------
 
@@ -369,6 +396,7 @@ class Counter:
         if aside is not None:
             log.error("journal_set_aside", code=Code.JOURNAL_DAMAGED, file=aside.name)
         core = Core(journal, self._settings, self._clock, self)
+        core.ledger.on_written = self.metrics_registry.written
         try:
             core.start()
         except JournalDamaged as damage:
@@ -527,6 +555,7 @@ class Counter:
 
     def _compose(self, core: Core) -> None:
         before = self._screen
+        self._payments_unknown = _unknown(core.state)
         self._fault = core.state.fault[0] if core.state.fault else None
         self._is_busy = is_busy(core.state)
         try:
@@ -576,6 +605,16 @@ def _followed(core: Core, asked: Asked) -> Followed:
     elif asked.handover or asked.job:
         state = "open"
     return Followed(asked.id, state, asked.result, core.links.address(asked))
+
+
+def _unknown(state: State) -> int:
+    """Payments in doubt: of those that wait for the terminal, and those that wait for a person."""
+    unsure = (pay.State.DOUBTFUL, pay.State.ATTENTION)
+    return sum(
+        payment.state in unsure
+        for handover in state.handovers.values()
+        for payment in handover.payments
+    )
 
 
 def _meaning(screen: Screen) -> tuple[Any, ...]:

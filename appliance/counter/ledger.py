@@ -50,6 +50,7 @@ class Ledger:
     """The journal, the state that follows from it, and the hands that act on it.
 
     on_query: what asking the terminal for its last transaction takes; set by Charging.
+    on_written: told of facts that are on disk now.
     """
 
     def __init__(self, journal: Journal, settings: Settings, clock: Clock, hands: Hands) -> None:
@@ -60,6 +61,7 @@ class Ledger:
         self.state = State()
         self.placed_at = clock.monotonic()
         self.on_query: Callable[[ho.Handover, pay.Payment], None]
+        self.on_written: Callable[[list[Fact]], None] = lambda facts: None
         self._is_draining = False
         self._unwritten: deque[tuple[str, Draft]] = deque()
 
@@ -178,6 +180,7 @@ class Ledger:
             self.fault(trouble)
             raise
         self.state.undelivered += sum(fact.kind in REPORTED for fact in facts)
+        self.on_written(facts)
         return facts
 
     def write(self, drafts: list[Draft]) -> list[Fact]:

@@ -13,7 +13,7 @@ from typing import Final, TextIO, cast
 
 import structlog
 
-from appliance.counter import kinds, machine
+from appliance.counter import kinds, machine, update_state
 from appliance.counter.clock import Clock, SystemClock
 from appliance.counter.config_schema import NO_DEVICE, Config
 from appliance.counter.counter import Counter, Devices
@@ -81,6 +81,7 @@ def build(config: Config, hung: Callable[[str], None] | None = None) -> Counter:
         clock,
         hung or end_process,
         machine=machine.health,
+        update=lambda: update_state.read(config.counter.data_dir),
     )
 
 

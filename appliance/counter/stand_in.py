@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from appliance.counter.clock import Clock
 from appliance.counter.commands import Answer, Answered, Command
+from appliance.counter.metrics import Metrics
 from appliance.counter.release import VERSION
 from appliance.counter.screen import OutOfOrder, Page, Screen
 from appliance.domain.errors import Code, Trouble
@@ -140,4 +141,4 @@ class StandIn:
         }
 
     def metrics(self) -> bytes:
-        return b""
+        return Metrics().text(self.health())

@@ -142,7 +142,9 @@ class EscposPrinter:
             return Health(trouble.code, trouble.detail)
         if found := diagnosis(flags):
             return Health(*found)
-        return Health(detail=Flag.NEAR_END.value) if Flag.NEAR_END in flags else WELL
+        if Flag.NEAR_END in flags:
+            return Health(None, Flag.NEAR_END.value, is_paper_low=True)
+        return WELL
 
     def print(self, document: Document, began: Callable[[], None]) -> None:
         try:

@@ -192,6 +192,9 @@ class KassaShop:
         if answer.status != 204:
             raise answer.nonsense(shopapi.problem_text(answer.body) or "not an answer to this")
 
+    def certificate_until(self) -> float | None:
+        return self._http.certificate_until()
+
     def close(self) -> None:
         self._http.close()
 

@@ -14,7 +14,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -90,10 +90,11 @@ class Answer:
 
 class _Line:
     """One client with at most one connection, used by one call at a time: so it is known which
-    socket is whose."""
+    socket is whose. shown: told when the certificate ends that the far end has shown."""
 
-    def __init__(self, client: httpx.Client) -> None:
+    def __init__(self, client: httpx.Client, shown: Callable[[float], None]) -> None:
         self.client = client
+        self._shown = shown
         self.was_cut = False
         self._sockets: WeakSet[socket.socket] = WeakSet()
         self._lock = threading.Lock()
@@ -105,6 +106,8 @@ class _Line:
         stream = info["return_value"]
         assert hasattr(stream, "get_extra_info")
         opened = stream.get_extra_info("socket")
+        if (tls := stream.get_extra_info("ssl_object")) is not None:
+            self._shown(_until(tls))
         with self._lock:
             self._sockets.add(opened)
             if self.was_cut:
@@ -199,6 +202,14 @@ class ShopHttp:
         self._idle: list[_Line] = []
         self._busy: list[_Line] = []
         self._is_closed = False
+        self._until: float | None = None
+
+    def certificate_until(self) -> float | None:
+        """When the certificate of the last handshake ends, in Unix time; None before one."""
+        return self._until
+
+    def _showed(self, until: float) -> None:
+        self._until = until
 
     def call(
         self,
@@ -248,7 +259,7 @@ class ShopHttp:
             with self._lock:
                 if self._is_closed:
                     raise ShopTrouble(Code.SHOP_UNREACHABLE, "the link to the shop is closed")
-                line = self._idle.pop() if self._idle else _Line(self._client())
+                line = self._idle.pop() if self._idle else _Line(self._client(), self._showed)
                 self._busy.append(line)
             try:
                 yield line
@@ -352,6 +363,14 @@ def address_mistakes(url: str, *, allow_http: bool) -> list[str]:
     if parts.scheme == "http" and not allow_http and not _is_loopback(host):
         return ["the shop's url would send the token in the clear: https is needed"]
     return []
+
+
+def _until(tls: ssl.SSLObject) -> float:
+    """When the far end's certificate ends, in Unix time. It was verified, so its fields are there
+    (ssl.SSLSocket.getpeercert)."""
+    certificate = tls.getpeercert()
+    assert certificate
+    return float(ssl.cert_time_to_seconds(str(certificate["notAfter"])))
 
 
 def _is_loopback(host: str) -> bool:

@@ -96,6 +96,9 @@ class VendureSession:
         """Be signed in. Raises ShopTrouble; SHOP_TOKEN where the shop does not know us."""
         return self._sign_in_after(None)
 
+    def certificate_until(self) -> float | None:
+        return self._http.certificate_until()
+
     def close(self) -> None:
         self._http.close()
 

@@ -195,6 +195,9 @@ class VendureShop:
         if self._session.sign_in().has_plugin:
             self._session.ask(vendure.HEALTH, vendure.data_from, report=dict(report))
 
+    def certificate_until(self) -> float | None:
+        return self._session.certificate_until()
+
     def close(self) -> None:
         self._open.close()
         self._session.close()

@@ -83,6 +83,9 @@ class WooHttp:
         address = f"{path}?{words}" if words else path
         return self._http.call(method, address, headers=headers, body=body, also=also)
 
+    def certificate_until(self) -> float | None:
+        return self._http.certificate_until()
+
     def close(self) -> None:
         self._http.close()
 

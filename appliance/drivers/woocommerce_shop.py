@@ -243,6 +243,9 @@ class WooCommerceShop:
     def report_health(self, report: Mapping[str, object]) -> None:
         """WooCommerce has no place for it; `kassa doctor` and the metrics have it."""
 
+    def certificate_until(self) -> float | None:
+        return self._http.certificate_until()
+
     def close(self) -> None:
         self._open.close()
         self._http.close()

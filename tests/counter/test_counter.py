@@ -79,7 +79,13 @@ def test_scan_tap_print_hand_over_report(rig: Rig) -> None:
         assert any(number in paper.text() for paper in rig.printer.papers)
         assert rig.printer.defects == []
         assert counter.health()["status"] == "ok"
-        assert b"kassa_status 0.0" in counter.metrics()
+        figures = counter.metrics()
+        assert b"kassa_status 0.0" in figures
+        assert b"kassa_payments_unknown 0.0" in figures
+        assert b'kassa_facts_total{kind="payment.approved"} 1.0' in figures
+        assert b"kassa_paper_low 0.0" in figures
+        rig.printer.set_fault(PrinterFault.NEAR_END)
+        until(lambda: b"kassa_paper_low 1.0" in counter.metrics(), "the roll is near its end")
 
 
 def _receipt(counter: Counter) -> Receipt | None:

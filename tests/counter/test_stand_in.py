@@ -39,6 +39,8 @@ def test_nothing_can_be_done_and_it_says_how_it_is() -> None:
     assert answered.answer is Answer.NOT_HERE
     assert counter.health()["code"] == "K-CFG-01"
     assert counter.health()["browser_age_s"] is None
+    assert b"kassa_status 2.0" in counter.metrics()
+    assert b'kassa_trouble{code="K-CFG-01",device="counter"} 1.0' in counter.metrics()
     counter.heartbeat(Page.OUT_OF_ORDER)
     assert counter.health()["browser_age_s"] == pytest.approx(0, abs=60)
     assert counter.wait(counter.screen().seq, NEVER_S) == counter.screen().seq

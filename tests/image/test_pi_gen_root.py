@@ -142,6 +142,7 @@ def test_ssh_is_by_key_alone(made: Made):
         *(
             "kassa-devices.service",
             "kassa-links.service",
+            "kassa-metrics.service",
             "kassa-grow.service",
             "kassa-import.service",
         ),

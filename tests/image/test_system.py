@@ -90,3 +90,29 @@ def test_a_cut_before_it_was_noted_only_takes_it_over_again(card: Path) -> None:
 def test_the_card_explains_every_file() -> None:
     explained = (SYSTEM / "boot-README.txt").read_text()
     assert all(name in explained for name in TARGETS)
+
+
+# --- the write probe ------------------------------------------------------------------------------
+
+PROBE = SYSTEM / "files/usr/lib/kassa-image/probe-write"
+
+
+def probe(folder: Path, tmp_path: Path) -> tuple[int, list[str]]:
+    """Its exit status, and its word."""
+    done = subprocess.run([PROBE, folder, tmp_path / "word"], capture_output=True)
+    return done.returncode, (tmp_path / "word").read_text().split()
+
+
+def test_the_write_probe_leaves_word_and_nothing_else(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    status, word = probe(folder, tmp_path)
+    assert (status, word[0]) == (0, "ok")
+    assert float(word[1]) >= 0
+    assert int(word[2]) > 1_700_000_000
+    assert list(folder.iterdir()) == []
+
+
+def test_a_disk_that_takes_nothing_is_named(tmp_path: Path) -> None:
+    status, word = probe(tmp_path / "away", tmp_path)
+    assert (status, word[0]) == (1, "failed")

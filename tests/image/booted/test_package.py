@@ -98,7 +98,14 @@ def test_it_comes_and_goes(debian: Debian, deb: Path) -> None:
     # It works: its own program on Debian's libraries, its units, its users, its rules.
     assert debian.run("kassa", "--version").startswith("kassa ")
     debian.run("runuser", "-u", "kassa", "--", "kassa", "journal", "--help")
-    units = ("kassa", "kassa-session", "kassa-firewall", "kassa-devices", "kassa-links")
+    units = (
+        "kassa",
+        "kassa-session",
+        "kassa-firewall",
+        "kassa-devices",
+        "kassa-links",
+        "kassa-metrics",
+    )
     for unit in units:
         debian.run("systemctl", "--root=/", "is-enabled", f"{unit}.service")
     debian.run("systemd-analyze", "verify", "--man=no", *(f"{unit}.service" for unit in units[:3]))
