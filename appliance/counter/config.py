@@ -320,7 +320,9 @@ class _Reader:
 
     def _pair(self, values: dict[str, Any], section: str) -> None:
         if (values.get("cert_file") is None) != (values.get("key_file") is None):
-            self._wrong("one is given alone; give cert_file and key_file, or neither", section, "cert_file")
+            self._wrong(
+                "one is given alone; give cert_file and key_file, or neither", section, "cert_file"
+            )
 
     def _keys(self, source: str, name: str | Path) -> Mapping[str, Key]:
         file, content = self._hidden(source, name, "the keys", LARGEST_KEYS)
