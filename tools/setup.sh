@@ -258,6 +258,26 @@ wish_php() {
     touch "$stamps/php"
 }
 
+# A Prometheus for the tests of the fleet's rules and dashboard. Debian's package is unpacked and not
+# installed: it would start a server of its own.
+wish_prometheus() {
+    local folder=$venv/prometheus as_root=()
+    [ ! -e "$stamps/prometheus" ] || return 0
+    if ! { command -v prometheus && command -v promtool; } >/dev/null; then
+        say "unpacking Debian's prometheus into .venv"
+        rm -rf "$folder"
+        mkdir -p "$folder"
+        [ "$(apt_mode)" != sudo ] || as_root=(sudo -n)
+        (
+            cd "$folder"
+            { apt-get download -qq prometheus || { "${as_root[@]}" apt-get update -qq && apt-get download -qq prometheus; }; } &&
+                dpkg -x prometheus_*.deb . && rm prometheus_*.deb
+        ) >/dev/null 2>&1 ||
+            say "the tests with a real Prometheus need its package and are left out. Cure: sudo apt-get install prometheus"
+    fi
+    touch "$stamps/prometheus"
+}
+
 install_shellcheck() {
     if [ -x "$venv/bin/shellcheck" ] || command -v shellcheck >/dev/null; then return 0; fi
     apt_install may-ask shellcheck || die "the checks need shellcheck. Cure: sudo apt-get install shellcheck"
@@ -332,6 +352,7 @@ case $1 in
         wish xdg-open xdg-utils 'the tests of links in a browser'
         wish_php
         wish ansible-playbook ansible-core 'the tests of Ansible'
+        wish_prometheus
         # Debian's npm brings its nodejs: 18 on Debian 12, 20 on Debian 13. Both are enough.
         wish npm npm 'the tests with a real Vendure'
         ;;

@@ -34,14 +34,21 @@ _HEX: Final = re.compile(r"0x[0-9a-fA-F]{1,8}\Z")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,9})?\Z")
 
 
+def _room(folder: Path) -> tuple[int, int]:
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
+
+
 @dataclass(frozen=True, slots=True)
 class Machine:
     """The machine that is looked at; tests give one of their own. root: where the file systems
-    begin. now, up: wall time and time since the start, in seconds."""
+    begin. now, up: wall time and time since the start, in seconds. room: of a folder's file system,
+    bytes that are free and bytes in all; raises OSError."""
 
     root: Path = Path("/")
     now: Callable[[], float] = time.time
     up: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME)
+    room: Callable[[Path], tuple[int, int]] = _room
 
 
 def measure(machine: Machine) -> list[Metric]:
@@ -57,7 +64,7 @@ def measure(machine: Machine) -> list[Metric]:
         *_file_systems(machine.root),
         *_emmc(machine.root),
         *_image(machine.root),
-        *_data(machine.root),
+        *_data(machine),
     ]
 
 
@@ -158,14 +165,14 @@ def _image(root: Path) -> Iterator[Metric]:
         yield gauge("kassa_write_probe_timestamp_seconds", text, float(at))
 
 
-def _data(root: Path) -> Iterator[Metric]:
-    folder = root / "data"
+def _data(machine: Machine) -> Iterator[Metric]:
+    folder = machine.root / "data"
     with suppress(OSError):
-        found = os.statvfs(folder if folder.is_dir() else root / "var/lib")
+        free, size = machine.room(folder if folder.is_dir() else machine.root / "var/lib")
         text = "Room left for the journal."
-        yield gauge("kassa_data_free_bytes", text, found.f_bavail * found.f_frsize)
+        yield gauge("kassa_data_free_bytes", text, free)
         text = "Of the file system that holds it."
-        yield gauge("kassa_data_size_bytes", text, found.f_blocks * found.f_frsize)
+        yield gauge("kassa_data_size_bytes", text, size)
 
 
 def _read(file: Path) -> str | None:

@@ -24,12 +24,11 @@ HEALTHY = {
 }
 
 
-def machine(root: Path, **changes: float) -> Machine:
-    """A healthy one below this folder. now: its clock, by default NOW."""
-    now = changes.get("now", NOW)
+def machine(root: Path) -> Machine:
+    """A healthy one below this folder. Its clock says NOW."""
     for name, content in HEALTHY.items():
         put(root, name, content)
-    return Machine(root, lambda: now, lambda: UP_S)
+    return Machine(root, lambda: NOW, lambda: UP_S)
 
 
 def put(root: Path, name: str, content: str) -> None:
