@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from appliance import __version__, cli_enrol, cli_metrics
+from appliance import __version__, cli_enrol, cli_metrics, cli_support
 from appliance.counter import config_schema
 from appliance.domain.errors import Code, ConfigTrouble, JournalTrouble, Trouble
 
@@ -121,6 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     links.set_defaults(run=_links)
 
     cli_metrics.add_command(commands, DEFAULT_CONFIG)
+    cli_support.add_command(commands, DEFAULT_CONFIG)
 
     devices = commands.add_parser("devices", help="paired devices").add_subparsers(
         required=True, metavar="WHAT"
