@@ -11,6 +11,7 @@ from tests.udev.files import FOLDER
 PI_4 = "platform-fd500000.pcie-pci-0000:01:00.0-usb-0:1.3:1.0"
 PI_5 = "platform-xhci-hcd.1-usb-0:1.3:1.0"
 PC = "pci-0000:00:14.0-usb-0:1.3:1.0"
+EPSON = {"ID_VENDOR_ID": "04b8", "ID_MODEL_ID": "0202"}
 ANY = ("terminal", "printer", "scanner", "fiscal")
 
 
@@ -103,6 +104,14 @@ def test_a_port_is_that_port_and_no_other(bench, line, is_it):
         ("model 04B8:0202", {"ID_VENDOR_ID": "04b8", "ID_MODEL_ID": "0202"}, True),
         ("model 04b8:0202", {"ID_VENDOR_ID": "04b8", "ID_MODEL_ID": "0203"}, False),
         ("model 04b8:0202", {}, False),
+        ("serial A1 04b8:0202", EPSON | {"ID_SERIAL_SHORT": "A1"}, True),
+        ("serial A1 04B8:0202 # and why", EPSON | {"ID_SERIAL_SHORT": "A1"}, True),
+        ("serial A1 04b8:0203", EPSON | {"ID_SERIAL_SHORT": "A1"}, False),
+        ("serial A1 04b8:0202", EPSON | {"ID_SERIAL_SHORT": "A2"}, False),
+        ("port usb-0:1.3 04b8:0202", EPSON, True),
+        ("port usb-0:1.3 04b8:0203", EPSON, False),
+        ("port usb-0:1.3 04b8:0202", {}, False),
+        ("serial A1 #04b8:0203", EPSON | {"ID_SERIAL_SHORT": "A1"}, True),
     ],
 )
 def test_serial_numbers_and_models(bench, line, environment, is_it):
@@ -130,6 +139,15 @@ def test_a_role_that_is_given_to_one_is_not_left_to_others(bench):
     assert bench.ask(text, ID_SERIAL_SHORT="B") == {}
     # a wrong line gives nothing to anyone
     assert bench.ask("printer serial\n", KASSA_ROLE="printer", ID_SERIAL_SHORT="B") == {}
+
+
+@pytest.mark.parametrize("line", ["printer ask", "printer ask # until somebody confirms"])
+def test_a_role_that_is_asked_for_is_left_to_nobody(bench, line):
+    assert bench.ask(f"{line}\n", KASSA_ROLE="printer") == {"KASSA_RANK": "none"}
+    assert bench.ask(f"{line}\n", KASSA_ROLE="scanner") == {}
+    text = f"{line}\nprinter serial A\n"
+    assert bench.ask(text, KASSA_ROLE="printer", ID_SERIAL_SHORT="A") == given("printer", 2)
+    assert bench.logged() == []
 
 
 @pytest.mark.parametrize(
@@ -161,6 +179,10 @@ def test_a_role_that_is_given_to_one_is_not_left_to_others(bench):
         "terminal model 4b8:0202",
         "terminal model 04b8:020g",
         "terminal model 04b8:*",
+        "terminal model 04b8:0202 04b8:0202",
+        "terminal serial A 04b8:0202 B",
+        "terminal serial A 04b8:020g",
+        "terminal ask A",
         "$(reboot) serial A",
         "* * *",
         "- - -",
