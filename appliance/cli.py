@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from appliance import __version__, cli_enrol, cli_metrics, cli_support
+from appliance import __version__, cli_enrol, cli_metrics, cli_support, usb
 from appliance.counter import config_schema
 from appliance.domain.errors import Code, ConfigTrouble, JournalTrouble, Trouble
 
@@ -134,6 +134,7 @@ def _parser() -> argparse.ArgumentParser:
         part.set_defaults(run=show)
 
     cli_enrol.add(commands)
+    usb.add(commands)
 
     journal = commands.add_parser("journal", help="read the journal").add_subparsers(
         required=True, metavar="WHAT"

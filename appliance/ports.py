@@ -308,3 +308,33 @@ class Shop(Protocol):
 
     def close(self) -> None:
         """Never raises."""
+
+
+# --- what is plugged in ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Plugged:
+    """One device at USB that has a role at this counter, or could have one.
+
+    node: its path. sort: "usbmisc", a printer's; "tty", a serial port; "input", what types. port:
+    where it is plugged in, as in /etc/kassa/devices. model: VID:PID in lower case. serial: "" for
+    none. role: what udev takes it for, "" for nothing. serves: the role that it has now, "" for
+    none. is_adapter: what hangs on it cannot be known. profile: a printer's that suits it, ""."""
+
+    node: str
+    sort: str
+    port: str
+    model: str
+    serial: str
+    role: str
+    serves: str
+    name: str
+    is_adapter: bool = False
+    profile: str = ""
+
+
+class Plugs(Protocol):
+    def look(self) -> tuple[Plugged, ...]:
+        """All of them, by their ports; whatever goes meanwhile is left out. Sends nothing to any
+        device. Never raises OSError."""

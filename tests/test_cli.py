@@ -201,3 +201,8 @@ def test_run_names_a_port_that_is_taken(tmp_path: Path, capsys: pytest.CaptureFi
     said = capsys.readouterr().err
     assert f"[web] port: 127.0.0.1:{rig.port} cannot be used" in said
     assert "K-CFG-01" in said
+
+
+def test_what_is_plugged_in_is_told_without_a_configuration(capsys):
+    assert main(["usb"]) == 0
+    assert capsys.readouterr().out.strip()
