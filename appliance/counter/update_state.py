@@ -11,7 +11,7 @@ from typing import Final
 STATE: Final = Path("update/state.json")
 """In the counter's data folder: {"state": "ok", "version": "1.4.0", "at": 1764000000}."""
 LARGEST_BYTES: Final = 4096
-STATES: Final = frozenset({"ok", "failed", "running", "waiting", "rolled_back"})
+STATES: Final = frozenset({"installing", "trying", "ok", "rolled-back", "failed"})
 OTHER: Final = "other"
 """Stands for any state that this release does not know: a label has few values."""
 
