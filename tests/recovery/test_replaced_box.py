@@ -30,7 +30,7 @@ def test_a_payment_under_way_is_found_again_by_the_new_box(tmp_path: Path, step:
         kiosk.start()
         until(lambda: kiosk.page() not in ("unknown", "charging", "asking"), "it knows", 90)
         # It says of the money what the bank says, or asks a person; and charges nothing by itself.
+        # A terminal that was not told in time that its answer had come may have taken it back.
         held = len(rig.bank.held())
         assert kiosk.page() in ("attention_item", "hand_over" if held else "order")
-        assert held == 1 or step is Kind.STARTED
         assert facts(rig).count(Kind.STARTED) == 1
