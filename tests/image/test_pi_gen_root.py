@@ -143,6 +143,7 @@ def test_ssh_is_by_key_alone(made: Made):
             "kassa-devices.service",
             "kassa-links.service",
             "kassa-metrics.service",
+            "kassa-enrol.path",
             "kassa-grow.service",
             "kassa-import.service",
         ),

@@ -146,7 +146,7 @@ def test_the_system_is_read_only_and_only_data_lasts(kiosk: Kiosk) -> None:
     mounts = kiosk.ssh("findmnt -rn -t ext4,vfat -o TARGET,OPTIONS").splitlines()
     writable = {line.split()[0] for line in mounts if "rw" in line.split()[1].split(",")}
     assert writable == {
-        *("/data", "/var/lib/kassa", "/etc/kassa"),
+        *("/data", "/var/lib/kassa", "/var/lib/kassa-links", "/etc/kassa"),
         *("/etc/NetworkManager/system-connections", "/var/lib/systemd/timesync"),
     }
 

@@ -99,16 +99,13 @@ def test_it_comes_and_goes(debian: Debian, deb: Path) -> None:
     assert debian.run("kassa", "--version").startswith("kassa ")
     debian.run("runuser", "-u", "kassa", "--", "kassa", "journal", "--help")
     units = (
-        "kassa",
-        "kassa-session",
-        "kassa-firewall",
-        "kassa-devices",
-        "kassa-links",
-        "kassa-metrics",
+        *("kassa.service", "kassa-session.service", "kassa-firewall.service"),
+        *("kassa-devices.service", "kassa-links.service", "kassa-metrics.service"),
+        "kassa-enrol.path",
     )
     for unit in units:
-        debian.run("systemctl", "--root=/", "is-enabled", f"{unit}.service")
-    debian.run("systemd-analyze", "verify", "--man=no", *(f"{unit}.service" for unit in units[:3]))
+        debian.run("systemctl", "--root=/", "is-enabled", unit)
+    debian.run("systemd-analyze", "verify", "--man=no", *units)
     debian.run("udevadm", "verify", "/usr/lib/udev/rules.d/65-kassa.rules")
     debian.run("nft", "--check", "--file", "/usr/lib/kassa/firewall.nft")
     assert list((root / "usr/lib/kassa/appliance/__pycache__").glob("*.pyc"))
