@@ -14,6 +14,7 @@ from openapi_spec_validator import validate
 from appliance.domain.money import CURRENCIES, LARGEST_AMOUNT, Money, Quantity
 from appliance.domain.order import Check, CheckKind, Customer, Line, Order, OrderStatus, Reduction
 from appliance.protocols import shopapi
+from appliance.protocols.enrolment import settings_from
 from appliance.protocols.shopapi import OrderMalformed, ShopApiError
 from tests.contract.shop_schema import document, examples, schema
 from tests.protocols.shop_values import FULL, characters, keys, notes, texts, times
@@ -398,6 +399,7 @@ READER_OF = {
     "FactRefused": shopapi.fact_refused_from,
     "Sellers": shopapi.sellers_from,
     "HealthReport": shopapi.health_from,
+    "EnrolmentSettings": settings_from,
 }
 
 
