@@ -7,7 +7,8 @@ import secrets
 import ssl
 import time
 from collections.abc import Iterator
-from http.client import HTTPResponse, HTTPSConnection
+from contextlib import closing
+from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any
 
@@ -168,8 +169,11 @@ def test_no_other_page_is_shown(kiosk: Kiosk, other_page: ShopPage) -> None:
 # --- devices in the shop's network ------------------------------------------------------------
 
 
-def ask(kiosk: Kiosk, method: str, path: str, body: Any = None, token: str = "") -> HTTPResponse:
-    """As a program on a device does. Its certificate is the kiosk's own."""
+def ask(
+    kiosk: Kiosk, method: str, path: str, body: Any = None, token: str = ""
+) -> tuple[int, bytes]:
+    """As a program on a device does: the status, and what is told. The certificate is the kiosk's
+    own."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     port = kiosk.ports[LISTENS]
@@ -177,8 +181,10 @@ def ask(kiosk: Kiosk, method: str, path: str, body: Any = None, token: str = "")
     headers = {"Host": f"{NAME}:{LISTENS}", "Content-Type": "application/json"}
     if token:
         headers["Authorization"] = f"Bearer {token}"
-    connection.request(method, path, None if body is None else json.dumps(body), headers)
-    return connection.getresponse()
+    with closing(connection):
+        connection.request(method, path, None if body is None else json.dumps(body), headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
 
 
 def test_nobody_reaches_the_listener_whose_network_is_not_named(kiosk: Kiosk) -> None:
@@ -188,39 +194,38 @@ def test_nobody_reaches_the_listener_whose_network_is_not_named(kiosk: Kiosk) ->
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     port = kiosk.ports[LISTENS]
     stranger = HTTPSConnection("127.0.0.1", port, timeout=REFUSED_S, context=context)
-    with pytest.raises(TimeoutError):  # dropped, not refused
+    with closing(stranger), pytest.raises(TimeoutError):  # dropped, not refused
         stranger.request("GET", "/")
     kiosk.ssh(
         f"echo 'add element inet kassa links_v4 {{ {HOST} }}' >/etc/kassa/firewall.d/links.nft"
         " && systemctl restart kassa-firewall"
     )
-    kiosk.until(lambda: ask(kiosk, "GET", "/").status == 200, "the listener answers")
+    kiosk.until(lambda: ask(kiosk, "GET", "/")[0] == 200, "the listener answers")
 
 
 def test_a_device_is_paired_by_the_code_on_the_screen_and_sells(kiosk: Kiosk) -> None:
-    assert ask(kiosk, "GET", "/me", token="x" * 43).status == 403
+    assert ask(kiosk, "GET", "/me", token="x" * 43)[0] == 401
     kiosk.scan_to("KASSA-PAIR", "pairing")
     found = kiosk.until(
         lambda: zxingcpp.read_barcodes(kiosk.screenshot("pairing")), "a code on the screen"
     )
     address, _, code = found[0].text.partition("#")
     assert address == f"https://{NAME}:{LISTENS}/pair"
-    paired = ask(kiosk, "POST", "/pair", {"code": code, "name": "till", "bearer": True})
-    assert paired.status == 200
-    token = json.load(paired)["token"]
+    status, told = ask(kiosk, "POST", "/pair", {"code": code, "name": "till", "bearer": True})
+    assert status == 200
+    token = json.loads(told)["token"]
     kiosk.wait_page("idle")
     nonce = secrets.token_urlsafe(16)
     text, number = link(kiosk.outside, "", nonce)
-    taken = ask(kiosk, "POST", "/link", {"link": text}, token)
-    assert taken.status == 200
+    status, told = ask(kiosk, "POST", "/link", {"link": text}, token)
+    assert status == 200
     pay(kiosk)
-    asked = json.load(taken)["id"]
+    asked = json.loads(told)["id"]
 
-    def told() -> Any:
-        answer = ask(kiosk, "GET", f"/link/{asked}", token=token)
-        return json.load(answer)["outcome"]
+    def outcome() -> Any:
+        return json.loads(ask(kiosk, "GET", f"/link/{asked}", token=token)[1])["outcome"]
 
-    assert kiosk.until(told, "the result") == "paid"
+    assert kiosk.until(outcome, "the result") == "paid"
     assert number not in [row["number"] for row in kiosk.outside.open_orders()]
 
 
