@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
-import os
 import sys
 import time
 from pathlib import Path
@@ -16,6 +15,8 @@ from urllib.parse import urlsplit
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.workers.gthread import ThreadWorker
+
+from appliance.counter.whole_file import write_whole
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -154,16 +155,6 @@ def own_certificate(folder: Path, public_url: str) -> tuple[Path, Path]:
         serialization.NoEncryption(),
     )
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _write(key, secret, 0o600)
-    _write(cert, made.public_bytes(serialization.Encoding.PEM), 0o644)
+    write_whole(key, secret, 0o600)
+    write_whole(cert, made.public_bytes(serialization.Encoding.PEM), 0o644)
     return cert, key
-
-
-def _write(file: Path, content: bytes, mode: int) -> None:
-    part = file.with_suffix(".part")
-    part.unlink(missing_ok=True)
-    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(file)

@@ -11,7 +11,6 @@ and the book of its codes.
 from __future__ import annotations
 
 import datetime
-import os
 import re
 import secrets
 import sqlite3
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.counter.enrol_settings import check
+from appliance.counter.whole_file import write_whole
 from appliance.domain.errors import ConfigTrouble
 from appliance.protocols.enrolment import (
     Asked,
@@ -240,19 +240,3 @@ def _text(file: Path) -> str:
         raise ConfigTrouble([f"{file}: cannot be read ({error.strerror})"]) from None
     except UnicodeDecodeError:
         raise ConfigTrouble([f"{file}: is not UTF-8"]) from None
-
-
-def write_whole(file: Path, content: bytes, mode: int) -> None:
-    """The file has all of this content, on disk, or is as it was. Raises OSError."""
-    part = file.with_name(f"{file.name}.part")
-    part.unlink(missing_ok=True)
-    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(file)
-    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

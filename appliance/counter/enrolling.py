@@ -22,10 +22,10 @@ from typing import Final
 import structlog
 
 from appliance.counter.clock import Clock
-from appliance.counter.enrol_book import write_whole
 from appliance.counter.enrol_settings import check
 from appliance.counter.screen import Enrol, Page
 from appliance.counter.stand_in import LINES_SHOWN, LOOK_S, StandIn, stamp
+from appliance.counter.whole_file import write_whole
 from appliance.domain.errors import Code, ConfigTrouble, EnrolTrouble, ScannerTrouble
 from appliance.drivers.enrol_desk import redeem
 from appliance.drivers.scanners import (

@@ -14,9 +14,10 @@ import pytest
 from appliance.counter import enrolling
 from appliance.counter.clock import SystemClock
 from appliance.counter.commands import Answer, Command
-from appliance.counter.enrol_book import Desk, write_whole
+from appliance.counter.enrol_book import Desk
 from appliance.counter.enrolling import Enrolment, Places, is_new, nodes, own_key
 from appliance.counter.screen import Action, Enrol, Page
+from appliance.counter.whole_file import write_whole
 from appliance.domain.errors import Code
 from appliance.protocols.enrolment import grouped
 from appliance.protocols.links.signing import public
