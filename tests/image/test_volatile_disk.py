@@ -17,6 +17,7 @@ from tests.image.volatile_disk import (
     DiskFull,
     Landed,
     PowerCut,
+    Sample,
     VolatileDisk,
 )
 
@@ -131,6 +132,52 @@ def test_what_was_kept_is_there_and_the_rest_is_something_that_was(
         assert after_cut(disk, landed, seed) == left
         with disk.fork() as other:
             assert content(other) == left
+
+
+@given(STEPS, st.integers(0, 99), st.integers(1, 6))
+def test_a_moment_is_what_a_cut_would_leave_and_the_work_goes_on(base, steps, seed, most):
+    """For every sector: one that a cut before this write or flush was answered may leave."""
+    with VolatileDisk(base) as disk:
+        sample = Sample(most, random.Random(seed))
+        disk.sample(sample)
+        possible = [{"."} for _ in range(SECTORS)]
+        at_moment = []
+        names = iter("abcdefghijklmnopqrstuvwxyz")
+        for step in steps:
+            if step[0] == "flush":
+                at_moment.append(possible)
+                disk.flush()
+                possible = [{sector} for sector in content(disk)]
+                continue
+            _, first, count, is_fua = step
+            count = min(count, SECTORS - first)
+            name = next(names)
+            written = range(first, first + count)
+            here = [possible[n] | {name} if n in written else possible[n] for n in range(SECTORS)]
+            at_moment.append(here)
+            write(disk, first, name * count, is_fua=is_fua)
+            possible = [{name} if is_fua and n in written else here[n] for n in range(SECTORS)]
+        disk.sample(None)
+        disk.flush()
+        assert len(sample.moments) == min(most, len(steps))
+        assert len({moment.write for moment in sample.moments}) == len(sample.moments)
+        for moment in sample.moments:
+            with moment.disk as left:
+                allowed = at_moment[moment.write]
+                assert all(c in these for c, these in zip(content(left), allowed, strict=True))
+
+
+def test_each_moment_is_as_likely_as_any_other(disk):
+    counts = [0] * 10
+    for seed in range(2000):
+        sample = Sample(3, random.Random(seed))
+        disk.sample(sample)
+        for _ in counts:
+            disk.flush()
+        for moment in sample.moments:
+            counts[moment.write] += 1
+            moment.disk.close()
+    assert all(500 < count < 700 for count in counts), counts  # 600, and five times the deviation
 
 
 def test_without_power_there_is_nothing(disk):

@@ -69,6 +69,39 @@ class Cut:
 _Sectors = dict[int, bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The disk as a cut would have left it there. write: since the sample began."""
+
+    write: int
+    landed: Landed
+    disk: VolatileDisk
+
+
+class Sample:
+    """Moments of a stretch of work that itself goes on: each write and flush of it is as likely to
+    be one as any other, though nobody knows beforehand how many there will be (reservoir sampling:
+    Vitter, "Random Sampling with a Reservoir", 1985, algorithm R)."""
+
+    def __init__(self, most: int, dice: random.Random) -> None:
+        """Raises ValueError for none at all."""
+        if most < 1:
+            raise ValueError("a sample of nothing")
+        self.moments: list[Moment] = []
+        self.dice = dice
+        self._most = most
+        self._seen = 0
+
+    def offer(self, make: Callable[[int], Moment]) -> None:
+        """make: called with how many were offered before, where this moment is to be one."""
+        number, self._seen = self._seen, self._seen + 1
+        if number < self._most:
+            self.moments.append(make(number))
+        elif (slot := self.dice.randrange(self._seen)) < self._most:
+            self.moments[slot].disk.close()
+            self.moments[slot] = make(number)
+
+
 class VolatileDisk:
     """base: a raw image, which is only read. regions: names of byte ranges, such as partitions, of
     which the traffic is counted apart. Any thread may call; all but `power_on`, `export` and the
@@ -91,12 +124,17 @@ class VolatileDisk:
         self._newest: _Sectors = {}  # of all that waits
         self._waiting_bytes = 0
         self._plan: Cut | None = None
+        self._sample: Sample | None = None
         self._has_power = True
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Idempotent."""
         self._base.close()
 
     # --- for the machine -------------------------------------------------------------------------
@@ -161,12 +199,15 @@ class VolatileDisk:
         with self._lock:
             self._has_power = True
 
+    def sample(self, sample: Sample | None) -> None:
+        """Moments are kept from now on; None: no more."""
+        with self._lock:
+            self._sample = sample
+
     def fork(self) -> Self:
         """Another disk with what is kept by now, and nothing in its cache."""
         with self._lock:
-            other = type(self)(Path(self._base.name), self._regions)
-            other._kept = dict(self._kept)
-            return other
+            return self._fork()
 
     def export(self, path: Path) -> None:
         """What is kept, as a raw image with holes. Raises OSError."""
@@ -220,8 +261,23 @@ class VolatileDisk:
                 self._traffic_of[name].writes += 1
                 self._traffic_of[name].written_bytes += inside
 
+    def _fork(self) -> Self:
+        other = type(self)(Path(self._base.name), self._regions)
+        other._kept = dict(self._kept)
+        return other
+
+    def _moment(self, number: int) -> Moment:
+        assert self._sample is not None
+        dice = self._sample.dice
+        landed = dice.choice(list(Landed))
+        disk = self._fork()
+        disk._kept |= _survivors(list(self._waiting), dice, landed)
+        return Moment(number, landed, disk)
+
     def _happen(self) -> None:
         """The moment of a planned cut, if this is it."""
+        if self._sample is not None:
+            self._sample.offer(self._moment)
         plan = self._plan
         if plan is not None and plan.when(self._traffic):
             self._plan = None

@@ -67,16 +67,16 @@ class Parts:
     def disk(self) -> Path:
         return self.folder / "disk.img"
 
-    def start(self, *, by_firmware: bool) -> dict[str, Any]:
+    def start(self, *, by_firmware: bool, more_words: str = "") -> dict[str, Any]:
         """A PC starts as it would; QEMU has no Raspberry Pi 4, so there the kernel of the boot
-        partition is started directly, with the words of its cmdline.txt."""
-        if by_firmware and self.arch == "amd64":
+        partition is started directly, with the words of its cmdline.txt, and more."""
+        if by_firmware and self.arch == "amd64" and not more_words:
             return {"firmware": DEBIANS_FIRMWARE[self.arch]}
         words = (self.folder / "cmdline").read_text().strip()
         return {
             "kernel": self.folder / "vmlinuz",
             "initrd": self.folder / "initrd",
-            "append": words,
+            "append": f"{words} {more_words}".rstrip(),
         }
 
 
@@ -178,8 +178,8 @@ format = "text"
 class Kiosk:
     """One power-on of the box. disk: another one than the card, such as the URI of a disk that
     forgets. devices: QEMU's words for other ones than those outside. listens: ports of the box that
-    are to be reached from outside, where its firewall lets one in. Methods wait for what they are
-    about, within bounds, and raise where it fails."""
+    are to be reached from outside, where its firewall lets one in. more_words: for the kernel.
+    Methods wait for what they are about, within bounds, and raise where it fails."""
 
     def __init__(
         self,
@@ -192,6 +192,7 @@ class Kiosk:
         by_firmware: bool = False,
         devices: tuple[str, ...] | None = None,
         listens: tuple[int, ...] = (),
+        more_words: str = "",
         **more: Any,
     ) -> None:
         self.outside = outside
@@ -208,7 +209,7 @@ class Kiosk:
                 keyboards={"keyboard": "KBD01"},
                 forwards={ours: theirs for theirs, ours in self.ports.items()},
                 extra=outside.usb() if devices is None else devices,
-                **outside.parts.start(by_firmware=by_firmware),
+                **outside.parts.start(by_firmware=by_firmware, more_words=more_words),
                 **more,
             ),
         )

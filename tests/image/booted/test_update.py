@@ -1,6 +1,6 @@
 """Updates of a box: good ones, broken ones, ones at the wrong moment; and the plug that is pulled
 out in the middle of them, at writes that the dice choose, on a disk that forgets what was not
-flushed. KASSA_CUTS: how many cuts; KASSA_SEED: of the dice.
+flushed. KASSA_CUTS: how many cuts of a good one, and of a broken one; KASSA_SEED: of the dice.
 """
 
 from __future__ import annotations
@@ -9,27 +9,31 @@ import json
 import os
 import random
 import threading
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.image.booted.conftest import ROOT
-from tests.image.booted.kiosk import BOOT_S, Kiosk, Outside
+from tests.image.booted.kiosk import BOOT_S, Kiosk, Outside, Parts
 from tests.image.booted.releases import Publisher
 from tests.image.booted.test_power_cuts import charge, regions, settle
 from tests.image.nbd import NbdServer
-from tests.image.volatile_disk import Cut, Landed, Traffic, VolatileDisk
+from tests.image.volatile_disk import Cut, Landed, Moment, Sample, VolatileDisk
 
 CUTS = int(os.environ.get("KASSA_CUTS", "1"))
 SEED = int(os.environ.get("KASSA_SEED", "1"))
 HEALTHY_S = 900
 """Emulated, a counter and its browser take minutes."""
+GIVEN_UP_S = 60
+"""For a release that never is: each start after a cut waits for so long as well."""
 UPDATE_S = 2400.0
-WRITES = 600
-"""About how many writes an update makes."""
-pytestmark = [pytest.mark.timeout(5400 + 3600 * CUTS)]
+START_WRITES = 400
+"""Up to which write of a start it is cut. One that has to install makes more, any other fewer."""
+pytestmark = [pytest.mark.timeout(7200)]
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +74,9 @@ def update(kiosk: Kiosk, package: Path, *words: str) -> tuple[int, str]:
 
 
 def state(kiosk: Kiosk) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(kiosk.ssh("cat /var/lib/kassa/update/state.json"))
+    """Empty where nothing is told."""
+    file = "/var/lib/kassa/update/state.json"
+    found: dict[str, Any] = json.loads(kiosk.ssh(f"test ! -e {file} && echo '{{}}' || cat {file}"))
     return found
 
 
@@ -154,62 +160,116 @@ def test_a_broken_release_is_taken_back(box: Kiosk, publisher: Publisher, how: s
 # --- with cuts ------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def disk(
-    parts: Any, publisher: Publisher, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Outside, VolatileDisk, str]]:
-    folder = tmp_path_factory.mktemp("cuts")
+WITHOUT_SCREEN = "systemd.mask=kassa-session.service"
+"""An emulated browser takes most of the minutes of a start; and an update on a box where none has
+drawn does not wait for one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An update that was begun, and what cuts at moments of it would have left. old, new: the
+    releases; the new one may be a broken one."""
+
+    outside: Outside
+    old: str
+    new: str
+    moments: list[Moment]
+
+
+def record(
+    outside: Outside, publisher: Publisher, package: Path, seed: int, healthy_s: int
+) -> Recorded:
+    """The whole update, with CUTS moments of it, on a disk that forgets."""
     with (
-        Outside(folder, parts) as outside,
-        VolatileDisk(outside.card, regions(outside.card)) as found,
-        NbdServer(found, folder / "nbd"),
+        VolatileDisk(outside.card, regions(outside.card)) as drive,
+        NbdServer(drive, outside.folder / "nbd"),
+        Kiosk(outside, "recorded", disk=served(outside), more_words=WITHOUT_SCREEN) as kiosk,
     ):
-        yield outside, found, f"nbd+unix:///?socket={folder / 'nbd'}"
-
-
-@pytest.mark.parametrize("number", range(CUTS))
-def test_a_cut(disk: tuple[Outside, VolatileDisk, str], publisher: Publisher, number: int) -> None:
-    """Each cut is in an update from where the one before it ended."""
-    outside, drive, served = disk
-    dice = random.Random(SEED * 1000 + number)
-    landed = dice.choice(list(Landed))
-    package = publisher.make(f"cut{number:03}")
-    with Kiosk(outside, f"cut-{number}", disk=served) as kiosk:
         kiosk.wait_up()
         kiosk.wait_well()
         trust(kiosk, publisher)
         old = installed(kiosk)
-        new = f"{publisher.version}+cut{number:03}"
-        send(kiosk, package, package.with_name(f"{package.name}.sig"))
-        goal = drive.traffic().writes + dice.randrange(1, WRITES)
+        sample = Sample(CUTS, random.Random(seed))
+        before = drive.traffic().writes
+        drive.sample(sample)
+        status, said = update(kiosk, package, f"--healthy-s {healthy_s}")
+        drive.sample(None)
+        writes = drive.traffic().writes - before
+    assert status in (0, 69), said
+    print(f"figure: {writes} writes of an update with the status {status}")
+    moments = sorted(sample.moments, key=lambda moment: moment.write)
+    return Recorded(outside, old, package.name.split("_")[1], moments)
 
-        def is_now(traffic: Traffic, goal: int = goal) -> bool:
-            return traffic.writes > goal
 
-        drive.plan(Cut(is_now, dice, landed, on_cut=kiosk.machine.power_off))
-        kiosk.ssh(f"systemd-run --collect kassa-update /run/{package.name} --healthy-s {HEALTHY_S}")
-        what = f"at write {goal}"
-        if not drive.wait_cut(UPDATE_S if dice.random() < 0.2 else 240):
-            what = f"after all, as write {goal} did not come"
-            drive.cut(dice, landed)
-            kiosk.machine.power_off()
-    print(f"figure: cut {number}: {what}, {landed.value} of the rest landed")
+def served(outside: Outside) -> str:
+    return f"nbd+unix:///?socket={outside.folder / 'nbd'}"
+
+
+def cut_again(outside: Outside, drive: VolatileDisk, number: int, dice: random.Random) -> int:
+    """The start after a cut is cut as well; at which of its writes."""
+    landed, write = dice.choice(list(Landed)), dice.randrange(1, START_WRITES)
+    kiosk = Kiosk(outside, f"again-{number}", disk=served(outside), more_words=WITHOUT_SCREEN)
+    drive.plan(Cut(lambda t: t.writes == write, dice, landed, on_cut=kiosk.machine.power_off))
+    with kiosk:
+        if not drive.wait_cut(BOOT_S):
+            drive.cut(dice, landed)  # it did not write so much
     drive.plan(None)
     drive.power_on()
+    return write
+
+
+@pytest.fixture(scope="module")
+def good(
+    parts: Parts, publisher: Publisher, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Recorded]:
+    with Outside(tmp_path_factory.mktemp("good"), parts) as outside:
+        yield record(outside, publisher, publisher.make("cut"), SEED, HEALTHY_S)
+
+
+@pytest.fixture(scope="module")
+def broken(
+    parts: Parts, publisher: Publisher, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Recorded]:
+    """Its moments are also those of a way back."""
+    with Outside(tmp_path_factory.mktemp("broken"), parts) as outside:
+        yield record(outside, publisher, publisher.dead(), SEED + 1, GIVEN_UP_S)
+
+
+@pytest.mark.parametrize("number", range(CUTS))
+@pytest.mark.parametrize("which", ["good", "broken"])
+def test_a_cut(which: str, number: int, request: pytest.FixtureRequest) -> None:
+    """The start after it ends what was begun, and the box counts. Of three such starts one is cut
+    as well."""
+    recorded: Recorded = request.getfixturevalue(which)
+    outside, moment = recorded.outside, recorded.moments[number]
+    dice = random.Random(SEED * 1000 + number)
+    drive = moment.disk
+    what = f"{which} {number}: at write {moment.write}, {moment.landed.value} of the rest landed"
     found = outside.folder / f"found-{number}.img"
     drive.export(found)
-    with Kiosk(outside, f"after-{number}", disk=served) as kiosk:
-        kiosk.wait_up()
-        kiosk.until(
-            lambda: kiosk.status("test ! -e /var/lib/kassa-update/plan.json") == 0,
-            "the update has come to an end",
-            UPDATE_S,
-        )
-        kiosk.wait_well()
-        version = installed(kiosk)
-        assert version in (old, new)
-        check_box(kiosk, version)
-        print(f"figure: cut {number}: ended with {'the new' if version == new else 'the old'}")
-        kiosk.status("systemctl poweroff")
-        kiosk.machine.wait_off(300)
+    begin = time.monotonic()
+    with NbdServer(drive, outside.folder / "nbd"):
+        if dice.random() < 1 / 3:
+            what += f"; and at write {cut_again(outside, drive, number, dice)} of the next start"
+        kiosk = Kiosk(outside, f"after-{number}", disk=served(outside), more_words=WITHOUT_SCREEN)
+        with kiosk:
+            kiosk.wait_up()
+            kiosk.until(
+                lambda: kiosk.status("test ! -e /var/lib/kassa-update/plan.json") == 0,
+                "the update has come to an end",
+                UPDATE_S,
+            )
+            kiosk.wait_page("idle")
+            version = installed(kiosk)
+            assert version in ((recorded.old, recorded.new) if which == "good" else (recorded.old,))
+            told = state(kiosk).get("state")
+            # Nothing is told of an update that the cut came before.
+            assert told == ("ok" if version == recorded.new else told), what
+            assert told in (None, "ok", "rolled-back"), what
+            kiosk.ssh("kassa-update --acknowledge")
+            kiosk.wait_well()
+            check_box(kiosk, version)
+    drive.close()
     found.unlink()  # kept only where the start after the cut went wrong
+    took_s = time.monotonic() - begin
+    print(f"figure: {what}; ended with {version} after {took_s:.0f} s")
