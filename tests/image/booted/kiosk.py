@@ -83,12 +83,14 @@ class Parts:
 @dataclass
 class Outside:
     """What stands around the box, and stays when it is switched off: shop, bank, terminal, printer,
-    scanner, and the card that the image is on."""
+    scanner, and the card that the image is on. has_settings: the card has the counter's; without,
+    it has only what lets an administrator in, and which adapter the terminal hangs on."""
 
     folder: Path
     parts: Parts
     config: str = ""
     terminal_options: dict[str, Any] = field(default_factory=dict)
+    has_settings: bool = True
     _stack: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Self:
@@ -131,9 +133,11 @@ class Outside:
         )
         self.write_card("authorized_keys", self.key.with_suffix(".pub").read_text())
         self.write_card("firewall.nft", f"add element inet kassa admins_v4 {{ {HOST} }}\n")
-        self.write_card("shop-ca.pem", crt.read_text())
         self.write_card("devices", "terminal serial TERM01\n")
-        self.write_card("kassa.toml", self.toml())
+        self.authority = crt.read_text()
+        if self.has_settings:
+            self.write_card("shop-ca.pem", self.authority)
+            self.write_card("kassa.toml", self.toml())
 
     def write_card(self, name: str, text: str) -> None:
         """A file on the boot partition, as any computer writes it."""
@@ -142,7 +146,14 @@ class Outside:
         image = f"{self.card}@@{_BOOT_OFFSET}"
         subprocess.run(["mcopy", "-o", "-i", image, str(file), f"::/{name}"], check=True)
 
-    def toml(self) -> str:
+    @property
+    def token(self) -> str:
+        """What the shop knows the counter by."""
+        return self.shop.tokens["mitte-1"]
+
+    def toml(self, *, by_credential: bool = False) -> str:
+        """by_credential: the token is not in it."""
+        token = 'token_credential = "shop-token"' if by_credential else f'token = "{self.token}"'
         return f"""
 [counter]
 name = "Counter 1"
@@ -150,7 +161,7 @@ place = "Mitte"
 {self.config}
 [shop]
 url = "https://{HOST}:{self.tls.port}"
-token = "{self.shop.tokens["mitte-1"]}"
+{token}
 pickup_point = "mitte"
 ca_file = "/etc/kassa/shop-ca.pem"
 [terminal]
