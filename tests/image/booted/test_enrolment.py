@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Iterator
 
@@ -11,6 +12,8 @@ from appliance.counter.enrol_book import Desk
 from appliance.serve_enrol import DeskServer
 from tests.drivers.test_enrol_desk import serving
 from tests.image.booted.kiosk import BOOT_S, HOST, Kiosk, Outside, Parts
+from tests.image.nbd import NbdServer
+from tests.image.volatile_disk import Landed, VolatileDisk
 
 pytestmark = [pytest.mark.timeout(3600)]
 
@@ -24,6 +27,19 @@ def outside(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield found
 
 
+@pytest.fixture(scope="module")
+def drive(outside: Outside) -> Iterator[VolatileDisk]:
+    with VolatileDisk(outside.card) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def disk(outside: Outside, drive: VolatileDisk) -> Iterator[str]:
+    path = outside.folder / "nbd"
+    with NbdServer(drive, path):
+        yield f"nbd+unix:///?socket={path}"
+
+
 def make_desk(outside: Outside) -> Desk:
     kiosks = outside.folder / "desk/kiosks"
     kiosks.mkdir(parents=True)
@@ -33,9 +49,15 @@ def make_desk(outside: Outside) -> Desk:
     return Desk(kiosks.parent, time.time)
 
 
-def test_from_the_power_to_the_first_payment(outside: Outside) -> None:
+def test_from_the_power_to_the_first_payment(
+    outside: Outside, drive: VolatileDisk, disk: str
+) -> None:
+    """And then the plug is pulled: what was not flushed is lost."""
     desk = make_desk(outside)
-    with serving(DeskServer(desk, ("127.0.0.1", 0))) as address, Kiosk(outside) as kiosk:
+    with (
+        serving(DeskServer(desk, ("127.0.0.1", 0))) as address,
+        Kiosk(outside, disk=disk) as kiosk,
+    ):
         began = kiosk.started_at
         kiosk.wait_up()
         kiosk.until(lambda: "K-ENR-01" in kiosk.get("/screen"), "it asks for a code", BOOT_S)
@@ -63,15 +85,17 @@ def test_from_the_power_to_the_first_payment(outside: Outside) -> None:
             lambda: all(row["number"] != "10002" for row in outside.open_orders()),
             "the shop knows",
         )
+        drive.cut(random.Random(0), Landed.NOTHING)
+    drive.power_on()
     print(
         f"figure: it asks for a code after {asked_s:.0f} s, has settings after"
         f" {has_settings_s:.0f}, is well after {is_well_s:.0f}, is paid after {paid_s:.0f}"
     )
 
 
-def test_its_card_in_another_box_needs_no_code_and_takes_none(outside: Outside) -> None:
+def test_its_card_in_another_box_needs_no_code_and_takes_none(outside: Outside, disk: str) -> None:
     """To the card, every power-on here is another box: no part of the machine remembers."""
-    with Kiosk(outside, "another") as kiosk:
+    with Kiosk(outside, "another", disk=disk) as kiosk:
         kiosk.wait_up()
         kiosk.wait_well()
         took_s = time.monotonic() - kiosk.started_at

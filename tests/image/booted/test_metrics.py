@@ -87,4 +87,4 @@ def test_what_is_mailed_has_no_secret(kiosk: Kiosk) -> None:
         }
     assert files
     assert not [name for name, text in files.items() if kiosk.outside.token in text]
-    assert any("kassa_up 1" in text for text in files.values())
+    assert any("kassa_handovers_today" in text for text in files.values())

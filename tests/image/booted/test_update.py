@@ -20,7 +20,7 @@ import pytest
 from tests.image.booted.conftest import ROOT
 from tests.image.booted.kiosk import BOOT_S, Kiosk, Outside, Parts
 from tests.image.booted.releases import Publisher
-from tests.image.booted.test_power_cuts import charge, regions, settle
+from tests.image.booted.test_power_cuts import regions
 from tests.image.nbd import NbdServer
 from tests.image.volatile_disk import Cut, Landed, Moment, Sample, VolatileDisk
 
@@ -119,19 +119,21 @@ def test_what_is_refused(box: Kiosk, publisher: Publisher) -> None:
 def test_in_the_middle_of_a_handover_it_waits(box: Kiosk, publisher: Publisher) -> None:
     """And the good one is then installed."""
     package = publisher.make("good")
-    charge(box, "10001")
+    box.scan_to("NL-10001", "order")
     assert box.health()["busy"]
     before = installed(box)
-    status, said = update(box, package, "--wait-s", "5")
+    status, said = update(box, package, "--wait-s 5")
     assert (status, "not idle" in said) == (75, True), said
     assert installed(box) == before
     answers: list[tuple[int, str]] = []
     waiting = threading.Thread(target=lambda: answers.append(update(box, package)))
     waiting.start()
-    box.until(lambda: box.status("test -e /var/lib/kassa-update/plan.json") == 0, "it waits")
+    plan = "/var/lib/kassa-update/plan.json"
+    box.until(lambda: answers or box.status(f"test -e {plan}") == 0, "it waits")
+    assert not answers
     assert box.health()["version"] == before
-    box.outside.terminal.tap()
-    settle(box, "10001")
+    assert box.health()["page"] == "order"
+    box.scan_to("KASSA-CANCEL", "idle")
     waiting.join(UPDATE_S)
     assert answers, "no end"
     assert answers[0][0] == 0, answers
