@@ -151,6 +151,7 @@ class _Reader:
         self._blank(values["display"])
         self._lease(values["counter"], values["terminal"])
         self._token(values["shop"])
+        self._proxy(values["shop"])
         self._kind_of_shop(values["shop"])
         self._scanner(values["scanner"])
         self._links(values["links"])
@@ -265,6 +266,11 @@ class _Reader:
             shop["token"] = self._secret(source, shop[source])
         except Wrong as wrong:
             self._wrong(wrong, "shop", source)
+
+    def _proxy(self, shop: dict[str, Any]) -> None:
+        # Only a tunnel is asked of a proxy; without TLS it would read the token.
+        if shop.get("proxy") and not shop.get("url", "https:").startswith("https:"):
+            self._wrong("is for https alone; delete it, or write url with https", "shop", "proxy")
 
     def _secret(self, source: str, name: str | Path) -> Secret:
         """The secret in a file of its own. Its content is in no message."""

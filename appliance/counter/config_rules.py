@@ -295,6 +295,23 @@ def url() -> Rule:
     return rule
 
 
+def proxy() -> Rule:
+    """ "http://host:port" of an HTTP proxy, or "" for none. It is one without a password: one in
+    this file would be for everybody who may read the settings."""
+    pattern = r"http://(\[[0-9a-f:]+\]|[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?):([0-9]{1,5})"
+
+    def rule(value: object) -> str:
+        word = _text(value)
+        if "@" in word:  # before anything is quoted
+            raise Wrong("has a user or password in it; name a proxy that asks for none")
+        found = re.fullmatch(pattern, word)
+        if word and (found is None or not 1 <= int(found[3]) <= 65535):
+            raise Wrong(f'{shown(word)} is not a proxy; write "http://proxy.example:3128"')
+        return word
+
+    return rule
+
+
 def origin() -> Rule:
     """One entry of the content security policy's frame-ancestors, without path."""
     return matching(

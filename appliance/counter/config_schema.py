@@ -108,9 +108,10 @@ class Display:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shop:
     """token: from wherever the file says; exactly one of the three keys is given.
-    ca_file: certificates to trust besides the system's. poll_s, ready_statuses, sellers_file: of a
-    shop that neither waits with its answers nor knows sellers, such as WooCommerce. pickup_by,
-    channel: for Vendure alone, see its page."""
+    ca_file: certificates to trust besides the system's. proxy: the HTTP proxy that the shop is
+    reached by, "" for none. poll_s, ready_statuses, sellers_file: of a shop that neither waits
+    with its answers nor knows sellers, such as WooCommerce. pickup_by, channel: for Vendure alone,
+    see its page."""
 
     kind: Annotated[str, _NAMED] = "kassa"
     url: Annotated[str, rules.url()]
@@ -121,6 +122,7 @@ class Shop:
     pickup_by: Annotated[str, _PICKUP_BY] = "field:pickupPoint"
     channel: Annotated[str, rules.matching(r"[!-~]{0,200}", "use printable ASCII, no blanks")] = ""
     ca_file: Annotated[Path | None, rules.path()] = None
+    proxy: Annotated[str, rules.proxy()] = ""
     connect_timeout_s: Annotated[float, rules.seconds(0.1, 60)] = 5.0
     answer_timeout_s: Annotated[float, rules.seconds(0.1, 120)] = 10.0
     poll_s: Annotated[float, rules.seconds(2, 300)] = 10.0

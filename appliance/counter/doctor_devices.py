@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from appliance.counter.config_schema import BY_LINK, Config
+from appliance.counter.config_schema import Shop as ShopSettings
 from appliance.counter.doctor_findings import Finding, failed
 from appliance.counter.doctor_links import by_link
 from appliance.counter.doctor_machine import NETWORK_S, Machine, node
@@ -138,7 +139,7 @@ def shop(config: Config, drivers: Drivers, machine: Machine) -> list[Finding]:
         return list(_ask_shop(config, link))
     except ShopTrouble as trouble:
         if trouble.code is Code.SHOP_UNREACHABLE:
-            return [_unreachable(config.shop.url, trouble, machine)]
+            return [_unreachable(config.shop, trouble, machine)]
         return [failed("shop", trouble)]
     finally:
         link.close()
@@ -166,20 +167,29 @@ def _ask_shop(config: Config, shop: Shop) -> Iterator[Finding]:
         yield Finding("claim", True, what, fix)
 
 
-def _unreachable(url: str, trouble: ShopTrouble, machine: Machine) -> Finding:
-    """Which step of the way to the shop fails: the name, the connection, or what comes after."""
-    parts = urlsplit(url)
+def _unreachable(chosen: ShopSettings, trouble: ShopTrouble, machine: Machine) -> Finding:
+    """Which step of the way to the shop fails: the name, the connection, or what comes after. With
+    a proxy this machine goes as far as that, and the rest of the way is the proxy's."""
+    url, proxy = chosen.url, chosen.proxy
+    parts = urlsplit(proxy or url)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     if problem := _within(lambda: machine.resolve(host, port)):
         fix = f"check the network cable, then: resolvectl query {host}"
         return Finding("shop", False, f"{trouble.code}: {host} has no address: {problem}", fix)
     if problem := _within(lambda: machine.dial(host, port)):
         fix = f"check the firewall on the way to port {port}; ask the shop's office"
-        if _is_here(host):  # no firewall is on the way
+        if proxy:
+            fix = f"check the proxy itself, [shop] proxy, and the way to its port {port}"
+        if _is_here(host) and not proxy:  # no firewall is on the way
             fix = "start the shop on this machine, or set [shop] url: nothing answers there"
         return Finding("shop", False, f"{trouble.code}: {host}:{port}: {problem}", fix)
-    fix = f"check the clock and the certificate: curl -v {url}"
-    return Finding("shop", False, f"{trouble.code}: {host} is there, but: {trouble.detail}", fix)
+    if proxy:
+        what = f"the proxy {host}:{port} is there, but: {trouble.detail}"
+        fix = f"does it let this counter to the shop? curl -v -x {proxy} {url}"
+    else:
+        what = f"{host} is there, but: {trouble.detail}"
+        fix = f"check the clock and the certificate: curl -v {url}"
+    return Finding("shop", False, f"{trouble.code}: {what}", fix)
 
 
 def _is_here(host: str) -> bool:

@@ -110,6 +110,7 @@ def _kassa_shop(config: Config) -> Shop:
             connect_timeout_s=chosen.connect_timeout_s,
             answer_timeout_s=chosen.answer_timeout_s,
             ca_file=str(chosen.ca_file or ""),
+            proxy=chosen.proxy,
         )
     )
 
@@ -130,6 +131,7 @@ def _woocommerce(config: Config) -> Shop:
             connect_timeout_s=chosen.connect_timeout_s,
             answer_timeout_s=chosen.answer_timeout_s,
             ca_file=str(chosen.ca_file or ""),
+            proxy=chosen.proxy,
         )
     )
 
@@ -149,6 +151,7 @@ def _vendure_shop(config: Config) -> Shop:
             connect_timeout_s=chosen.connect_timeout_s,
             answer_timeout_s=chosen.answer_timeout_s,
             ca_file=str(chosen.ca_file or ""),
+            proxy=chosen.proxy,
         )
     )
 

@@ -242,6 +242,7 @@ def check(config: Config) -> Iterator[Finding]:
         chosen.connect_timeout_s,
         chosen.answer_timeout_s,
         ca_file=str(chosen.ca_file or ""),
+        proxy=chosen.proxy,
     )
     http = WooHttp(options, Key.from_token(chosen.token.reveal()))
     try:

@@ -59,6 +59,7 @@ class ShopOptions:
     max_body: int = 8 * 1024 * 1024
     ca_file: str = ""
     allow_http: bool = False
+    proxy: str = ""
 
 
 class KassaShop:
@@ -79,6 +80,7 @@ class KassaShop:
                 options.max_body,
                 options.ca_file,
                 options.allow_http,
+                proxy=options.proxy,
             ),
             {"Authorization": f"Bearer {options.token}", "Accept": shopapi.JSON_TYPE},
             transport,

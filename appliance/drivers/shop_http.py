@@ -33,6 +33,14 @@ server is known to hang up sooner, see HttpOptions."""
 CHUNK: Final = 65_536
 LONGEST_RETRY_AFTER_S: Final = 3600
 _SECONDS: Final = re.compile(r"[0-9]{1,9}\Z")
+_MADE: Final = frozenset(
+    {
+        "connection.connect_tcp.complete",
+        "connection.start_tls.complete",
+        "proxy.start_tls.complete",
+    }
+)
+"""httpcore's events after which there is a socket, or another one on top of it."""
 
 
 class ShopBusy(ShopTrouble):
@@ -60,7 +68,8 @@ class HttpOptions:
     """url: the shop's base address, which paths are appended to. answer_timeout_s: from the
     request to the last byte of its answer. ca_file: more certificates to trust, in PEM, for a
     shop with an authority of its own. allow_http: plain HTTP beyond this machine, for a test bed.
-    keep_idle_s: how long a connection is kept for the next call.
+    keep_idle_s: how long a connection is kept for the next call. proxy: "http://host:port" of what
+    the shop is reached by, in a tunnel (RFC 9110, 9.3.6), so that it reads nothing; "" for none.
     """
 
     url: str
@@ -70,6 +79,7 @@ class HttpOptions:
     ca_file: str = ""
     allow_http: bool = False
     keep_idle_s: float = KEEP_IDLE_S
+    proxy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +111,7 @@ class _Line:
 
     def trace(self, event: str, info: Mapping[str, object]) -> None:
         """httpx's request extension `trace`: tells of each connection that was made."""
-        if event not in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+        if event not in _MADE:
             return
         stream = info["return_value"]
         assert hasattr(stream, "get_extra_info")
@@ -188,6 +198,8 @@ class ShopHttp:
 
         Raises ConfigTrouble for an address that cannot be used, or would show the secret."""
         mistakes = address_mistakes(options.url, allow_http=options.allow_http)
+        if options.proxy and not options.url.startswith("https:"):
+            mistakes.append("a proxy would read the token: https is needed")
         if mistakes:
             raise ConfigTrouble(mistakes)
         self._options = options
@@ -284,6 +296,7 @@ class ShopHttp:
             ),
             verify=self._tls if self._tls is not None else False,
             follow_redirects=False,
+            proxy=options.proxy or None,
             trust_env=False,  # no proxy and no .netrc may come in by the back door
             transport=self._transport,
         )
@@ -341,6 +354,8 @@ class ShopHttp:
             return ShopTrouble(Code.SHOP_UNREACHABLE, "the link to the shop was closed")
         if line.was_cut:
             return ShopTrouble(Code.SHOP_UNREACHABLE, f"no whole answer within {limit_s:g} s")
+        if isinstance(error, httpx.ProxyError):
+            return ShopTrouble(Code.SHOP_UNREACHABLE, f"the proxy says no: {_words(error)}")
         # httpx says both with one class: hanging up in silence, and talking what is no HTTP.
         is_silence = str(error).startswith("Server disconnected")
         if isinstance(error, httpx.RemoteProtocolError) and not is_silence:

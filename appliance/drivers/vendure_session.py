@@ -42,6 +42,7 @@ class VendureOptions:
     max_body: int = 8 * 1024 * 1024
     ca_file: str = ""
     allow_http: bool = False
+    proxy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class VendureSession:
                 options.ca_file,
                 options.allow_http,
                 KEEP_IDLE_S,
+                options.proxy,
             ),
             headers,
             transport,

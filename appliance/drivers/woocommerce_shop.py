@@ -68,6 +68,7 @@ class WooOptions:
     max_body: int = 8 * 1024 * 1024
     ca_file: str = ""
     allow_http: bool = False
+    proxy: str = ""
 
 
 class WooCommerceShop:
@@ -92,6 +93,7 @@ class WooCommerceShop:
             options.max_body,
             options.ca_file,
             options.allow_http,
+            proxy=options.proxy,
         )
         self._http = WooHttp(http, Key.from_token(options.token), transport)
         self._pickup = woo.Pickup(options.pickup_point, options.ready_statuses)

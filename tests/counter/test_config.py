@@ -59,6 +59,11 @@ def test_the_smallest_configuration_has_defaults_for_the_rest():
             lambda c: len(c.web.frame_ancestors) == 2,
         ),
         ("shop", 'url = "http://127.0.0.1:8101/api/"', lambda c: c.shop.url.endswith("8101/api")),
+        (
+            "shop",
+            'proxy = "http://proxy.shop.example:3128"',
+            lambda c: c.shop.proxy == "http://proxy.shop.example:3128",
+        ),
         ("shop", "answer_timeout_s = 3", lambda c: c.shop.answer_timeout_s == 3.0),
         ("terminal", "baud = 115200", lambda c: c.terminal.baud == 115200),
         ("terminal", 'password = "123456"', lambda c: c.terminal.password == Secret("123456")),
@@ -146,6 +151,13 @@ WRONG = [
     ("shop", 'url = "https://[shop"', "is not an address"),
     ("shop", 'url = "https://shop.example:99999"', "is not an address"),
     ("shop", 'url = "https://shop.example/?a=b"', "has blanks, ?, # or special characters"),
+    ("shop", 'proxy = "http://me:pw@proxy.example:3128"', "has a user or password in it"),
+    ("shop", 'proxy = "http://proxy.example"', 'is not a proxy; write "http://proxy.example:3128"'),
+    ("shop", 'proxy = "http://proxy.example:3128/"', "is not a proxy"),
+    ("shop", 'proxy = "https://proxy.example:3128"', "is not a proxy"),
+    ("shop", 'proxy = "http://proxy.example:0"', "is not a proxy"),
+    ("shop", 'proxy = "http://proxy.example:65536"', "is not a proxy"),
+    ("shop", "proxy = 3128", "a whole number where a text must be"),
     ("shop", 'token = "two words"', "the value cannot be used; use printable ASCII, no blanks"),
     ("shop", 'token_file = "/x"', "only one of token and token_file may be given"),
     ("shop", "connect_timeout_s = nan", "is out of range; use 0.1 to 60 seconds"),
@@ -348,6 +360,13 @@ def test_keys_that_cannot_be_read_are_the_only_mistake():
     text = SMALLEST + PAY + "answer_key = 'app'\n[links]\nkeys_file = '/none'\nsign_with = 'ours'\n"
     (mistake,) = mistakes(text)
     assert "[links] keys_file: /none cannot be read" in mistake
+
+
+def test_a_proxy_is_told_no_token():
+    text = SMALLEST.replace("https://shop.example", "http://127.0.0.1:8101")
+    assert text != SMALLEST
+    (mistake,) = mistakes(text + 'proxy = "http://proxy.example:3128"\n')
+    assert "[shop] proxy: is for https alone; delete it, or write url with https" in mistake
 
 
 def test_a_vendure_shop():

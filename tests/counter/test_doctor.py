@@ -293,6 +293,32 @@ def test_a_shop_that_cannot_be_reached_and_where_the_way_ends(bench, broken, wha
     assert fix in bench.failure().fix
 
 
+@pytest.mark.parametrize(
+    ("broken", "what", "fix"),
+    [
+        ("resolve", "K-SHP-01: proxy.example has no address: Name unknown", "resolvectl query"),
+        ("dial", "K-SHP-01: proxy.example:3128: Name unknown", "[shop] proxy"),
+        (
+            "",
+            "K-SHP-01: the proxy proxy.example:3128 is there, but: TLS",
+            "curl -v -x http://proxy.example:3128 https://shop.example",
+        ),
+    ],
+)
+def test_with_a_proxy_that_is_as_far_as_this_machine_goes(bench, broken, what, fix):
+    def fail(host, port):
+        assert (host, port) == ("proxy.example", 3128)
+        raise OSError(-2, "Name unknown")
+
+    if broken:
+        bench.machine = replace(bench.machine, **{broken: fail})
+    shop = replace(bench.config.shop, proxy="http://proxy.example:3128")
+    bench.config = replace(bench.config, shop=shop)
+    bench.shop.trouble = ShopTrouble(Code.SHOP_UNREACHABLE, "TLS")
+    assert bench.failure().what == what
+    assert fix in bench.failure().fix
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
 def test_a_shop_on_this_machine_has_no_firewall_before_it(bench, host):
     def refuse(host, port):

@@ -65,6 +65,27 @@ def test_a_page_and_where_results_go_may_be_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("shop", "way"),
+    [
+        ("", {"ProxyMode": "direct"}),
+        ("proxy = ''", {"ProxyMode": "direct"}),
+        ("proxy = 7", {"ProxyMode": "direct"}),
+        ("proxy = 'http://a.example:80;direct://'", {"ProxyMode": "direct"}),
+        (
+            "proxy = 'http://proxy.example:3128'",
+            {"ProxyMode": "fixed_servers", "ProxyServer": "http://proxy.example:3128"},
+        ),
+    ],
+)
+def test_they_are_reached_by_the_proxy_that_the_shop_is(
+    tmp_path: Path, shop: str, way: dict[str, str]
+) -> None:
+    found = written(tmp_path, f'[shop]\n{shop}\n[links]\npages = ["https://shop.example"]\n')
+    assert found is not None
+    assert found["ProxySettings"] == way
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",

@@ -33,6 +33,9 @@ SCHEMES: Final = (
 _ORIGIN: Final = re.compile(
     r"(https?)://(\[[0-9a-f:]+\]|[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)(:[0-9]{1,5})?"
 )
+_PROXY: Final = re.compile(
+    r"http://(?:\[[0-9a-f:]+\]|[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?):[0-9]{1,5}"
+)
 NETWORK: Final = "[Service]\nIPAddressDeny=\nIPAddressAllow=any\n"
 
 
@@ -44,6 +47,13 @@ def origins(content: dict[str, Any], key: str) -> list[str]:
         [each.lower() for each in found if isinstance(each, str)] if isinstance(found, list) else []
     )
     return [each for each in texts if _ORIGIN.fullmatch(each)][:MOST]
+
+
+def proxy(content: dict[str, Any]) -> str:
+    """[shop] proxy, by which the shop's pages are reached as its API is; "" for none."""
+    section = content.get("shop")
+    found = section.get("proxy") if isinstance(section, dict) else None
+    return found if isinstance(found, str) and _PROXY.fullmatch(found) else ""
 
 
 def alone(origin: str) -> str:
@@ -59,9 +69,11 @@ def alone(origin: str) -> str:
     return f"{scheme}://{host}{port or ''}"
 
 
-def policy(pages: list[str], results: list[str]) -> dict[str, Any]:
+def policy(pages: list[str], results: list[str], proxy: str = "") -> dict[str, Any]:
     """Chromium's policies. pages: may be shown, and may start our links without a question.
-    results: may be shown, as that is where results go."""
+    results: may be shown, as that is where results go. proxy: for all but this machine, which
+    Chromium never asks a proxy for (net/docs/proxy.md, "Implicit bypass rules")."""
+    way = {"ProxyMode": "fixed_servers", "ProxyServer": proxy} if proxy else {"ProxyMode": "direct"}
     shown = dict.fromkeys(alone(each) for each in [*pages, *results])
     return {
         "URLAllowlist": [*COUNTER, *shown, *(f"{scheme}:*" for scheme in SCHEMES)],
@@ -70,6 +82,7 @@ def policy(pages: list[str], results: list[str]) -> dict[str, Any]:
         ],
         # What a link starts is our own program and no other; see mimeapps.list.
         "ExternalProtocolDialogShowAlwaysOpenCheckbox": False,
+        "ProxySettings": way,
     }
 
 
@@ -94,7 +107,10 @@ def main(settings: Path = SETTINGS, written: Path = POLICY, drop_in: Path = DROP
             file.unlink(missing_ok=True)
         return
     for file, text in (
-        (written, json.dumps(policy(pages, origins(content, "return_to")), indent=1)),
+        (
+            written,
+            json.dumps(policy(pages, origins(content, "return_to"), proxy(content)), indent=1),
+        ),
         (drop_in, NETWORK),
     ):
         file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)

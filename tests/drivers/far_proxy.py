@@ -1,0 +1,88 @@
+"""A small HTTP proxy on the loopback: CONNECT and nothing else (RFC 9110, 9.3.6)."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+
+ANSWER_S = 20.0
+
+
+class Proxy:
+    """asked: the first line of each request. refusal: the status line that CONNECT is answered
+    with in place of a tunnel; "" makes one. carried: bytes from the client through tunnels."""
+
+    def __init__(self, refusal: str = "") -> None:
+        self.asked: list[str] = []
+        self.carried = b""
+        self._refusal = refusal
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._open: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def __enter__(self) -> Proxy:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # shutdown wakes the accept; close alone would not
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self.cut()
+        for thread in self._threads:
+            thread.join(ANSWER_S)
+            assert not thread.is_alive()
+
+    def cut(self) -> None:
+        """End all tunnels."""
+        for connection in self._open:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def _start(self, run: object, *words: socket.socket) -> None:
+        assert callable(run)
+        thread = threading.Thread(target=run, args=words)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                self._open.append(client)
+                self._start(self._serve, client)
+
+    def _serve(self, client: socket.socket) -> None:
+        with contextlib.suppress(OSError), client:
+            head = b""
+            while b"\r\n\r\n" not in head:
+                more = client.recv(65_536)
+                if not more:
+                    return
+                head += more
+            line = head.split(b"\r\n")[0].decode("ascii")
+            self.asked.append(line)
+            method, target, _ = line.split(" ")
+            if self._refusal or method != "CONNECT":
+                status = self._refusal or "405 Method Not Allowed"
+                client.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
+                return
+            host, _, port = target.rpartition(":")
+            with socket.create_connection((host, int(port)), ANSWER_S) as server:
+                self._open.append(server)
+                client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                self._start(self._back, server, client)
+                while more := client.recv(65_536):
+                    self.carried += more
+                    server.sendall(more)
+                with contextlib.suppress(OSError):
+                    server.shutdown(socket.SHUT_RDWR)
+
+    def _back(self, server: socket.socket, client: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while more := server.recv(65_536):
+                client.sendall(more)
+            client.shutdown(socket.SHUT_RDWR)
