@@ -336,7 +336,7 @@ def keys() -> Rule:
         try:
             return read_keys("\n".join(lines))
         except ValueError as error:
-            raise Wrong(f"{error}") from None
+            raise Wrong(f"{error}; an entry is one key") from None
 
     return rule
 
