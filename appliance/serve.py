@@ -201,7 +201,11 @@ def web_settings(config: Config) -> WebSettings:
         frame_ancestors=web.frame_ancestors,
         theme=Theme(web.theme),
         display=Display(
-            display.rotation, display.keyboard, display.blank_from, display.blank_until
+            rotation=display.rotation,
+            resolution=display.resolution,
+            keyboard=display.keyboard,
+            blank_from=display.blank_from,
+            blank_until=display.blank_until,
         ),
         pages=config.links.pages,
         listener=Listener(

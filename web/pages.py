@@ -98,6 +98,7 @@ def install(app: Flask, counter: Counter, settings: WebSettings, renderer: Rende
     def display() -> Response:
         shown = {
             "rotation": settings.display.rotation,
+            "resolution": settings.display.resolution,
             "keyboard": settings.display.keyboard,
             "pages": bool(settings.pages),
         }

@@ -21,9 +21,11 @@ class Theme(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Display:
     """The screen as the kiosk's session and page are to treat it. rotation: degrees clockwise.
-    keyboard: an XKB layout. blank_from, blank_until: HH:MM, or both "" for never."""
+    resolution: "1280x720" or "1280x720@60", "" for its own. keyboard: an XKB layout.
+    blank_from, blank_until: HH:MM, or both "" for never."""
 
     rotation: int = 0
+    resolution: str = ""
     keyboard: str = "us"
     blank_from: str = ""
     blank_until: str = ""

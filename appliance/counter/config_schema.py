@@ -37,6 +37,10 @@ _CODE_PAGE: Final = rules.matching(r"[A-Za-z0-9_-]{0,20}", 'write a name like "C
 _PASSWORD: Final = rules.matching(r"[0-9]{6}", "write six digits in quotes", secret=True)
 _LAYOUT: Final = rules.matching(r"[a-z]{2,8}", 'write an XKB layout, such as "us" or "de"')
 _TIME: Final = rules.matching(r"(([01][0-9]|2[0-3]):[0-5][0-9])?", 'write a time as "22:00"')
+_RESOLUTION: Final = rules.matching(
+    r"([1-9][0-9]{2,4}x[1-9][0-9]{2,4}(@[1-9][0-9]{1,2}(\.[0-9]{1,3})?)?)?",
+    'write "1280x720" or "1280x720@60"',
+)
 _PICKUP_BY: Final = rules.matching(
     r"shipping-method|field:[A-Za-z][A-Za-z0-9_]{0,40}",
     'write "shipping-method" or "field:" and the name of a custom field of the order',
@@ -97,9 +101,11 @@ class Web:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Display:
     """What the kiosk's session makes of the screen. blank_from, blank_until: local times between
-    which an idle screen is black; both "" for never. keyboard: an XKB layout."""
+    which an idle screen is black; both "" for never. keyboard: an XKB layout. resolution:
+    "1280x720" or "1280x720@60" (Hz), "" for the display's own."""
 
     rotation: Annotated[int, rules.choice(0, 90, 180, 270, what="a rotation")] = 0
+    resolution: Annotated[str, _RESOLUTION] = ""
     keyboard: Annotated[str, _LAYOUT] = "us"
     blank_from: Annotated[str, _TIME] = ""
     blank_until: Annotated[str, _TIME] = ""

@@ -138,7 +138,9 @@ def test_the_doctor_finds_no_mistake_in_the_example_s_settings(
             capsys.readouterr().err
         )
         assert "invented" not in toml.read_text()  # a secret has no place there
-    assert "rotation = 90" in (tmp_path / "linden-2.toml").read_text()
+    turned = (tmp_path / "linden-2.toml").read_text()
+    assert "rotation = 90" in turned
+    assert 'resolution = "1280x720"' in turned
     assert 'proxy = "http://proxy.shop.example:3128"' in (tmp_path / "hafen-1.toml").read_text()
     again = ansible("ansible-playbook", *local, str(file), folder=tmp_path)
     assert again.stdout.count("changed=0") == len(KIOSKS)

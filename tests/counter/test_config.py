@@ -60,6 +60,11 @@ def test_the_smallest_configuration_has_defaults_for_the_rest():
         ),
         ("shop", 'url = "http://127.0.0.1:8101/api/"', lambda c: c.shop.url.endswith("8101/api")),
         (
+            "display",
+            'resolution = "1280x720@59.94"',
+            lambda c: c.display.resolution == "1280x720@59.94",
+        ),
+        (
             "shop",
             'proxy = "http://proxy.shop.example:3128"',
             lambda c: c.shop.proxy == "http://proxy.shop.example:3128",
@@ -151,6 +156,9 @@ WRONG = [
     ("shop", 'url = "https://[shop"', "is not an address"),
     ("shop", 'url = "https://shop.example:99999"', "is not an address"),
     ("shop", 'url = "https://shop.example/?a=b"', "has blanks, ?, # or special characters"),
+    ("display", 'resolution = "1280"', 'write "1280x720" or "1280x720@60"'),
+    ("display", 'resolution = "1280x720@60Hz"', 'write "1280x720" or "1280x720@60"'),
+    ("display", 'resolution = "0x720"', 'write "1280x720" or "1280x720@60"'),
     ("shop", 'proxy = "http://me:pw@proxy.example:3128"', "has a user or password in it"),
     ("shop", 'proxy = "http://proxy.example"', 'is not a proxy; write "http://proxy.example:3128"'),
     ("shop", 'proxy = "http://proxy.example:3128/"', "is not a proxy"),

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import ModuleType
@@ -169,8 +169,93 @@ def test_what_is_not_turned_as_configured_is_turned(monkeypatch, before, are_tur
         return OUTPUTS.format(before)
 
     monkeypatch.setattr(session, "_run", run)
-    session.turn(90)
+    session.Screen(90, "").arrange()
     assert ran[1:] == [("--output", "Virtual-1", "--transform", "90")] * are_turned
+
+
+DISPLAY = """Virtual-1 "QEMU (Virtual-1)"
+  Enabled: yes
+  Modes:
+    1920x1080 px, 60.000000 Hz (preferred{})
+    1920x1080 px, 75.000000 Hz
+    1280x720 px, 60.000000 Hz{}
+    1280x720 px, 59.939999 Hz
+    1280x720 px, 50.000000 Hz
+  Position: 0,0
+  Transform: normal
+  Scale: 1.000000
+HEADLESS-1 "Headless output 1"
+  Enabled: no
+  Modes:
+    0x0 px
+"""
+OWN, SMALLER = DISPLAY.format(", current", ""), DISPLAY.format("", " (current)")
+
+
+@pytest.fixture
+def randr(
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., tuple[list[tuple[str, ...]], list[str]]]:
+    """randr(screen, outputs, …) -> what wlr-randr is told and what is said, look after look."""
+
+    def look(screen: Any, *outputs: str) -> tuple[list[tuple[str, ...]], list[str]]:
+        told: list[tuple[str, ...]] = []
+        said: list[str] = []
+        left = iter(outputs)
+
+        def run(*command: str) -> str:
+            if command[1:]:
+                told.append(command[1:])
+                return ""
+            return next(left)
+
+        monkeypatch.setattr(session, "_run", run)
+        monkeypatch.setattr(session, "say", said.append)
+        for _ in outputs:
+            screen.arrange()
+        return told, said
+
+    return look
+
+
+@pytest.mark.parametrize(
+    ("resolution", "mode"),
+    [
+        ("1280x720", "1280x720@60.000000Hz"),
+        ("1280x720@60", "1280x720@60.000000Hz"),
+        ("1280x720@59.94", "1280x720@59.939999Hz"),
+        ("1280x720@50", "1280x720@50.000000Hz"),
+        ("1920x1080@75", "1920x1080@75.000000Hz"),
+        ("1920x1080", None),  # the favourite of this size is what there is, though not the fastest
+        ("", None),
+        ("1280x720; reboot", None),
+    ],
+)
+def test_the_mode_that_is_meant_is_chosen(randr: Any, resolution: str, mode: str | None) -> None:
+    told, said = randr(session.Screen(0, resolution), OWN)
+    assert told == ([("--output", "Virtual-1", "--mode", mode)] if mode else [])
+    assert said == []
+
+
+def test_turned_and_with_another_mode_in_one_go(randr: Any) -> None:
+    told, _ = randr(session.Screen(90, "1280x720"), OWN)
+    mode = "1280x720@60.000000Hz"
+    assert told == [("--output", "Virtual-1", "--transform", "90", "--mode", mode)]
+
+
+def test_what_has_its_mode_is_left_alone_until_it_was_unplugged(randr: Any) -> None:
+    told, _ = randr(session.Screen(0, "1280x720"), OWN, SMALLER, SMALLER, "", OWN)
+    assert told == [("--output", "Virtual-1", "--mode", "1280x720@60.000000Hz")] * 2
+
+
+@pytest.mark.parametrize("resolution", ["800x600", "1280x720@75"])
+def test_a_mode_that_the_display_lacks_changes_nothing_and_is_said_once(
+    randr: Any, resolution: str
+) -> None:
+    told, said = randr(session.Screen(0, resolution), OWN, OWN, OWN)
+    assert told == []
+    (line,) = said
+    assert line.startswith(f"Virtual-1 has no resolution {resolution}; it has 1920x1080@60.0")
 
 
 def test_the_cursor_is_one_transparent_pixel(tmp_path: Path) -> None:

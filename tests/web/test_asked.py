@@ -108,7 +108,8 @@ def test_the_idle_page_leads_to_the_shops_pages_where_there_are_any(counter: Fak
     settings = WebSettings(hosts=(HOST,), pages=("https://shop.example",))
     client = create_app(counter, settings).test_client()
     assert 'id="go-shop" href="https://shop.example/"' in client.get("/screen").text
-    assert client.get("/display").json == {"rotation": 0, "keyboard": "us", "pages": True}
+    told = {"rotation": 0, "resolution": "", "keyboard": "us", "pages": True}
+    assert client.get("/display").json == told
     counter.show(SAMPLES["order"])
     assert "go-shop" not in client.get("/screen").text
 

@@ -72,6 +72,20 @@ def test_it_is_turned(kiosk: Kiosk) -> None:
         kiosk.until(is_as_turned, f"the page is turned by {degrees}")
 
 
+def test_it_has_the_resolution_that_is_chosen_and_then_its_own_again(kiosk: Kiosk) -> None:
+    own = lit(kiosk, "own").size
+    display(kiosk, resolution="1024x768")
+    assert own != (1024, 768)
+
+    def has(size: tuple[int, int]) -> bool:
+        return kiosk.screenshot("resolution").size == size
+
+    kiosk.until(lambda: has((1024, 768)), "the screen is of the chosen size")
+    lit(kiosk, "chosen")
+    display(kiosk)
+    kiosk.until(lambda: has(own), "the screen is of its own size")
+
+
 def test_at_night_an_idle_screen_is_black_until_somebody_comes(kiosk: Kiosk) -> None:
     now = datetime.now(UTC)
     display(

@@ -31,7 +31,7 @@ import time
 from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 HOST: Final = "127.0.0.1"
 PORT: Final = 8100
@@ -58,6 +58,11 @@ OPEN_S: Final = 30.0
 """How long a window may take to open: another start of Chromium, on a box that is busy."""
 MOST_LINES: Final = 1000
 STOP_S: Final = 5.0
+
+RESOLUTION: Final = re.compile(r"([0-9]{3,5})x([0-9]{3,5})(?:@([0-9]{2,3}(?:\.[0-9]{1,3})?))?")
+NEAR_HZ: Final = 0.6
+"""What is called 60 Hz is often 59.94."""
+LISTED: Final = re.compile(r"([0-9]+)x([0-9]+) px, ([0-9]+\.[0-9]+) Hz(?: \((.+)\))?")
 
 ADDRESS: Final = re.compile(r"https?://[!-~]+")
 
@@ -196,16 +201,81 @@ def compositor() -> None:
     os.execve(command[0], command, environment(display, runtime))  # noqa: S606 - no shell in it
 
 
-def turn(degrees: int) -> None:
-    """Turn each output as configured: the compositor has no configuration of its own, and a display
-    that is plugged in again is upright."""
-    name = ""
-    for line in _run("/usr/bin/wlr-randr").splitlines()[:MOST_LINES]:
-        words = line.split()
-        if words and not line[0].isspace():
-            name = words[0]
-        elif words[:1] == ["Transform:"] and words[1:] != [str(degrees)]:
-            _run("/usr/bin/wlr-randr", "--output", name, "--transform", str(degrees))
+class Mode(NamedTuple):
+    """One that a display says it has. words: as wlr-randr takes it. hz: its rate."""
+
+    size: tuple[int, int]
+    hz: float
+    words: str
+    is_preferred: bool
+    is_current: bool
+
+
+class Screen:
+    """What the display is to be, as configured. degrees: clockwise. resolution: as "1280x720" or
+    "1280x720@60"; what is not of this form is the display's own."""
+
+    def __init__(self, degrees: int, resolution: str) -> None:
+        self._degrees = degrees
+        self._wanted = RESOLUTION.fullmatch(resolution)
+        self._lacking: dict[str, list[Mode]] = {}
+
+    def arrange(self) -> None:
+        """Turn each output that is on, and choose its mode: the compositor has no configuration of
+        its own, and a display that is plugged in again is upright and has its own mode."""
+        if not self._degrees and self._wanted is None:
+            return
+        name = ""
+        modes: list[Mode] = []
+        for line in _run("/usr/bin/wlr-randr").splitlines()[:MOST_LINES]:
+            words = line.split()
+            if words and not line[0].isspace():
+                name, modes = words[0], []
+            elif found := LISTED.fullmatch(line.strip()):
+                modes.append(_mode(found))
+            elif words[:1] == ["Transform:"]:  # which one that is off does not have
+                change = self._change(name, modes, words[1:])
+                if change:
+                    _run("/usr/bin/wlr-randr", "--output", name, *change)
+
+    def _change(self, name: str, modes: list[Mode], transform: list[str]) -> list[str]:
+        change = []
+        if self._degrees and transform != [str(self._degrees)]:
+            change += ["--transform", str(self._degrees)]
+        if self._wanted is not None:
+            mode = best(self._wanted, modes)
+            if mode is None:
+                self._say_lacking(name, modes)
+            elif not mode.is_current:
+                change += ["--mode", mode.words]
+        return change
+
+    def _say_lacking(self, name: str, modes: list[Mode]) -> None:
+        """Once for each display: this is looked at again and again."""
+        if self._wanted is not None and self._lacking.get(name) != modes:
+            self._lacking[name] = modes
+            there = ", ".join(mode.words for mode in modes) or "none"
+            say(f"{name} has no resolution {self._wanted[0]}; it has {there}")
+
+
+def _mode(found: re.Match[str]) -> Mode:
+    width, height, hz, notes = found.groups()
+    said = (notes or "").split(", ")
+    words = f"{width}x{height}@{hz}Hz"
+    size = (int(width), int(height))
+    return Mode(size, float(hz), words, "preferred" in said, "current" in said)
+
+
+def best(wanted: re.Match[str], modes: list[Mode]) -> Mode | None:
+    """The one that is meant: with a rate the nearest to it, without one the display's favourite of
+    this size, else the fastest. None where there is none of this size and rate."""
+    size, rate = (int(wanted[1]), int(wanted[2])), wanted[3]
+    fitting = [mode for mode in modes if mode.size == size]
+    if rate is None:
+        return max(fitting, key=lambda mode: (mode.is_preferred, mode.hz), default=None)
+    hz = float(rate)
+    near = [mode for mode in fitting if abs(mode.hz - hz) <= NEAR_HZ]
+    return min(near, key=lambda mode: abs(mode.hz - hz), default=None)
 
 
 def _run(*command: str) -> str:
@@ -385,7 +455,8 @@ def browse() -> int:
     profile = runtime / "profile"
     shutil.rmtree(profile, ignore_errors=True)  # what it was in the middle of is of no use to us
     display = ask("/display") or {}
-    degrees, has_pages = display.get("rotation", 0), display.get("pages") is True
+    has_pages = display.get("pages") is True
+    screen = Screen(display.get("rotation", 0), str(display.get("resolution", "")))
     gpu = () if has_gpu() else ("--disable-gpu",)
     words = [CHROMIUM, *FLAGS, *gpu, f"--user-data-dir={profile}", f"--app=http://{HOST}:{PORT}/"]
     # The compositor's folder of settings is read-only, and Chromium wants to write to its own.
@@ -404,8 +475,7 @@ def browse() -> int:
     signal.signal(signal.SIGTERM, stop)
 
     def look() -> dict[str, Any] | None:
-        if degrees:
-            turn(degrees)
+        screen.arrange()
         return ask("/healthz")
 
     status = watch(browser, look, notify, elsewhere_s=ELSEWHERE_S if has_pages else FRESH_S)
