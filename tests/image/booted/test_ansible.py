@@ -194,7 +194,9 @@ def test_a_check_shows_exactly_what_would_change(fleet: Controller) -> None:
 
 def test_a_run_that_was_killed_is_made_good_by_the_next(fleet: Controller) -> None:
     """The settings are there, and the counter does not run with them yet."""
-    running = fleet.start_and_wait("Let the services have them", kassa_counter_name="Counter 8")
+    running = fleet.start_and_wait(
+        "[kassa : Let the services have them]", kassa_counter_name="Counter 8"
+    )
     end(running)
     assert 'name = "Counter 8"' in fleet.kiosk.ssh("cat /etc/kassa/kassa.toml")
     assert fleet.kiosk.health()["counter"] == "Counter 7"
@@ -213,9 +215,7 @@ def test_a_handover_is_waited_for(fleet: Controller) -> None:
     )
     try:
         assert running.stdout is not None
-        for line in running.stdout:
-            if "RETRYING" in line:
-                break
+        assert any("RETRYING" in line for line in running.stdout), "it did not wait"
         assert kiosk.health()["page"] == "order"
         assert started(kiosk) == since
         kiosk.scan_to("KASSA-CANCEL", "idle")

@@ -23,6 +23,7 @@ HEALTHY_S: Final = 180.0
 EX_UNAVAILABLE, EX_SOFTWARE, EX_NOPERM, EX_REFUSED = 69, 70, 77, 65
 _LOOK_S: Final = 1.0
 _LOCK_S: Final = 60.0  # the one unit starts the other, and ends
+_ENDING_S: Final = 15.0  # the unit of an update that has just been refused still ends
 _SPARE_S: Final = 3600.0
 """For what is not waiting: dpkg, a running payment, the way back."""
 
@@ -93,7 +94,7 @@ def update(arguments: Sequence[str], places: Places) -> int:
 
 def _update(asked: argparse.Namespace, places: Places) -> int:
     machine, work = Machine(), Maintenance()
-    with alone(work.lock):
+    with alone(work.lock, _ENDING_S):
         if work.begun.exists():
             raise Held("maintenance is under way: /usr/lib/kassa/maintenance end")
         if load(places.plan) is not None:
