@@ -27,6 +27,7 @@ import structlog
 
 from appliance.counter.journal import Journal
 from appliance.domain.facts import Draft, Json, Kind
+from appliance.protocols.shopapi import FactMessage
 from tests.rig import Kiosk, Rig, until
 
 FACTS_A_HANDOVER = 12
@@ -100,8 +101,9 @@ class Table:
             )
 
 
-def fill(path: Path, count: int) -> None:
+def fill(rig: Rig, count: int) -> None:
     """A journal with so many facts of handovers that are over and delivered."""
+    path = rig.data / "journal.sqlite3"
     path.parent.mkdir(parents=True, exist_ok=True)
     journal = Journal(path, lambda: "2026-01-01T09:00:00.000Z")
     snapshot: Json = {"id": "o", "lines": ["x" * 80] * 4}
@@ -117,7 +119,12 @@ def fill(path: Path, count: int) -> None:
         journal.append(drafts)
         journal.delivered(journal.last)
     journal.settle()
+    # A shop that did not know the newest of them would be told all of them again.
+    newest = FactMessage(
+        journal.newest_delivered(), "bench.filled", "H-fill", "2026-01-01T09:00:00.000Z"
+    )
     journal.close()
+    assert rig.shop.store.take_facts("mitte-1", [newest]) is None
 
 
 @contextmanager
@@ -156,8 +163,8 @@ def handovers(rig: Rig, kiosk: Kiosk, table: Table, column: str, runs: int) -> N
     told: dict[str, float] = {}
     take = rig.shop.store.take_facts
 
-    def take_facts(who: str, facts: Any) -> Any:
-        result = take(who, facts)
+    def take_facts(who: str, facts: Any, after: Any) -> Any:
+        result = take(who, facts, after)
         for fact in facts:
             if fact.kind == "payment.approved":
                 told[fact.subject] = time.monotonic()
@@ -347,7 +354,7 @@ def measure(table: Table, column: str, facts: int, chosen: argparse.Namespace) -
         folder = Path(name)
         with Rig(folder) as rig:
             if facts:
-                fill(rig.data / "journal.sqlite3", facts)
+                fill(rig, facts)
             with Kiosk(rig) as kiosk:
                 until(kiosk.is_well, "all is well")
                 handovers(rig, kiosk, table, column, chosen.runs)
