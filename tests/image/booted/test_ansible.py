@@ -194,9 +194,7 @@ def test_a_check_shows_exactly_what_would_change(fleet: Controller) -> None:
 
 def test_a_run_that_was_killed_is_made_good_by_the_next(fleet: Controller) -> None:
     """The settings are there, and the counter does not run with them yet."""
-    running = fleet.start_and_wait(
-        "[kassa : Let the services have them]", kassa_counter_name="Counter 8"
-    )
+    running = fleet.start_and_wait("Let the counter have them", kassa_counter_name="Counter 8")
     end(running)
     assert 'name = "Counter 8"' in fleet.kiosk.ssh("cat /etc/kassa/kassa.toml")
     assert fleet.kiosk.health()["counter"] == "Counter 7"
