@@ -207,10 +207,9 @@ def test_a_handover_is_waited_for(fleet: Controller) -> None:
     kiosk = fleet.kiosk
     kiosk.wait_well()
     since = started(kiosk)
-    kiosk.scan_to(kiosk.outside.open_orders()[0]["number"], "order")
-    running = fleet.start_and_wait(
-        "Wait until nobody is served at the counter", kassa_counter_name="Counter 9"
-    )
+    running = fleet.start_and_wait("Write the settings", kassa_counter_name="Counter 9")
+    # Not before: an order that is left alone for ten minutes is put back.
+    kiosk.scan_to(f"NL-{kiosk.outside.open_orders()[0]['number']}", "order")
     try:
         assert running.stdout is not None
         assert any("RETRYING" in line for line in running.stdout), "it did not wait"
