@@ -21,6 +21,7 @@ from appliance.protocols.links.messages import Act, Callbacks, Link, Outcome
 from appliance.protocols.links.signing import Stamp
 from tests.e2e.test_link_chain import KEYS, KIOSK, SHOP, ShopPage
 from tests.image.booted.kiosk import HOST, SOON_S, Kiosk, Outside, Parts
+from tests.image.booted.tls import certificate
 from tests.image.hardware import SCREEN_PIXELS, USB_BUS
 
 pytestmark = [pytest.mark.timeout(1800)]
@@ -235,3 +236,30 @@ def test_what_listens_is_what_the_documentation_names(kiosk: Kiosk) -> None:
     assert ports == {"22", "8100", str(LISTENS)}
     documented = (Path(__file__).parents[3] / "docs/image.md").read_text()
     assert all(port in documented for port in ports)
+
+
+def test_an_owners_certificate_is_what_devices_see(kiosk: Kiosk) -> None:
+    """Last: the counter starts anew for it."""
+    folder = kiosk.outside.folder / "owner"
+    folder.mkdir()
+    crt, key = certificate(folder, HOST)
+    for file, name in ((crt, "links-cert"), (key, "links-key")):
+        kiosk.put(file, f"/etc/kassa/credentials/{name}")
+    given = "/run/credentials/kassa-links.service"
+    files = f'cert_file = "{given}/links-cert"\\nkey_file = "{given}/links-key"'
+    kiosk.ssh(
+        "chmod 600 /etc/kassa/credentials/links-*"
+        f" && sed -i 's|^\\[links\\]$|[links]\\n{files}|' /etc/kassa/kassa.toml"
+        " && systemctl restart kassa kassa-links"
+    )
+    wanted = ssl.PEM_cert_to_DER_cert(crt.read_text())
+
+    def is_it() -> bool:
+        try:
+            shown = ssl.get_server_certificate(("127.0.0.1", kiosk.ports[LISTENS]), timeout=SOON_S)
+        except OSError:
+            return False  # not yet
+        return ssl.PEM_cert_to_DER_cert(shown) == wanted
+
+    kiosk.until(is_it, "the owner's certificate is shown")
+    assert ask(kiosk, "GET", "/")[0] == 200
