@@ -35,9 +35,8 @@ def drive(outside: Outside) -> Iterator[VolatileDisk]:
 
 @pytest.fixture(scope="module")
 def disk(outside: Outside, drive: VolatileDisk) -> Iterator[str]:
-    path = outside.folder / "nbd"
-    with NbdServer(drive, path):
-        yield f"nbd+unix:///?socket={path}"
+    with NbdServer(drive, outside.folder / "nbd") as server:
+        yield server.uri
 
 
 def make_desk(outside: Outside) -> Desk:

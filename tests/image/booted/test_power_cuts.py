@@ -56,9 +56,8 @@ def disk(outside: Outside) -> Iterator[VolatileDisk]:
 
 @pytest.fixture(scope="module")
 def served(outside: Outside, disk: VolatileDisk) -> Iterator[str]:
-    path = outside.folder / "nbd"
-    with NbdServer(disk, path):
-        yield f"nbd+unix:///?socket={path}"
+    with NbdServer(disk, outside.folder / "nbd") as server:
+        yield server.uri
 
 
 def charge(kiosk: Kiosk, number: str) -> None:

@@ -184,8 +184,8 @@ def record(
     """The whole update, with CUTS moments of it, on a disk that forgets."""
     with (
         VolatileDisk(outside.card, regions(outside.card)) as drive,
-        NbdServer(drive, outside.folder / "nbd"),
-        Kiosk(outside, "recorded", disk=served(outside), more_words=WITHOUT_SCREEN) as kiosk,
+        NbdServer(drive, outside.folder / "nbd") as server,
+        Kiosk(outside, "recorded", disk=server.uri, more_words=WITHOUT_SCREEN) as kiosk,
     ):
         kiosk.wait_up()
         kiosk.wait_well()
@@ -203,14 +203,12 @@ def record(
     return Recorded(outside, old, package.name.split("_")[1], moments)
 
 
-def served(outside: Outside) -> str:
-    return f"nbd+unix:///?socket={outside.folder / 'nbd'}"
-
-
-def cut_again(outside: Outside, drive: VolatileDisk, number: int, dice: random.Random) -> int:
+def cut_again(
+    outside: Outside, drive: VolatileDisk, uri: str, number: int, dice: random.Random
+) -> int:
     """The start after a cut is cut as well; at which of its writes."""
     landed, write = dice.choice(list(Landed)), dice.randrange(1, START_WRITES)
-    kiosk = Kiosk(outside, f"again-{number}", disk=served(outside), more_words=WITHOUT_SCREEN)
+    kiosk = Kiosk(outside, f"again-{number}", disk=uri, more_words=WITHOUT_SCREEN)
     drive.plan(Cut(lambda t: t.writes == write, dice, landed, on_cut=kiosk.machine.power_off))
     with kiosk:
         if not drive.wait_cut(BOOT_S):
@@ -250,10 +248,11 @@ def test_a_cut(which: str, number: int, request: pytest.FixtureRequest) -> None:
     found = outside.folder / f"found-{number}.img"
     drive.export(found)
     begin = time.monotonic()
-    with NbdServer(drive, outside.folder / "nbd"):
+    with NbdServer(drive, outside.folder / "nbd") as server:
         if dice.random() < 1 / 3:
-            what += f"; and at write {cut_again(outside, drive, number, dice)} of the next start"
-        kiosk = Kiosk(outside, f"after-{number}", disk=served(outside), more_words=WITHOUT_SCREEN)
+            write = cut_again(outside, drive, server.uri, number, dice)
+            what += f"; and at write {write} of the next start"
+        kiosk = Kiosk(outside, f"after-{number}", disk=server.uri, more_words=WITHOUT_SCREEN)
         with kiosk:
             kiosk.wait_up()
             kiosk.until(
