@@ -101,7 +101,7 @@ def test_it_comes_and_goes(debian: Debian, deb: Path) -> None:
     units = (
         *("kassa.service", "kassa-session.service", "kassa-firewall.service"),
         *("kassa-devices.service", "kassa-links.service", "kassa-metrics.service"),
-        "kassa-enrol.path",
+        *("kassa-enrol.path", "kassa-adopt.path", "kassa-adopt.service"),
     )
     for unit in units:
         debian.run("systemctl", "--root=/", "is-enabled", unit)
