@@ -338,3 +338,6 @@ class Plugs(Protocol):
     def look(self) -> tuple[Plugged, ...]:
         """All of them, by their ports; whatever goes meanwhile is left out. Sends nothing to any
         device. Never raises OSError."""
+
+    def roles(self) -> str:
+        """The file that gives devices their roles, as it is now; "" when it cannot be read."""

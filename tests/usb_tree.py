@@ -69,7 +69,7 @@ class Bus:
 
     @property
     def plugs(self) -> UsbPlugs:
-        return UsbPlugs(self.sys, self.dev, self.udev)
+        return UsbPlugs(self.sys, self.dev, self.udev, self.devices)
 
     def plug(self, port: str, device: Device, *, settles: bool = True) -> None:
         """port: as in 1.3, where the first device of a hub at port 1 would be 1.1. settles: udev

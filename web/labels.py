@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from appliance.counter.screen import Action, Page, Paid, Receipt
+from appliance.counter.screen import Action, DeviceState, Page, Paid, Receipt
 from appliance.domain.order import CheckKind
 from appliance.ports import Prompt
 from web.wording import N_
@@ -15,6 +15,29 @@ DEVICES: Final = {
     "scanner": N_("Scanner"),
     "machine": N_("Kiosk"),
     "shop": N_("Shop"),
+}
+
+# A device that is plugged in: in a list, and in full.
+DEVICE_STATES: Final[dict[DeviceState, str]] = {
+    DeviceState.SERVES: N_("in service"),
+    DeviceState.COMING: N_("goes into service"),
+    DeviceState.AWAY: N_("not plugged in"),
+    DeviceState.OFFERED: N_("not in service"),
+    DeviceState.NAMED: N_("not in service"),
+}
+
+DEVICE_WORDS: Final[dict[DeviceState, str]] = {
+    DeviceState.SERVES: N_("It is in service."),
+    DeviceState.COMING: N_("It goes into service. That takes a few seconds."),
+    DeviceState.AWAY: N_("It was taken into service here. Plug it in, or take another one."),
+    DeviceState.OFFERED: N_("It is not in service yet."),
+    DeviceState.NAMED: N_("Whoever set up this counter has named another device for this."),
+}
+
+NEW_DEVICE: Final = {
+    "terminal": N_("New card terminal: take it into service?"),
+    "printer": N_("New printer: take it into service?"),
+    "scanner": N_("New scanner: take it into service?"),
 }
 
 PROMPTS: Final[dict[Prompt, str]] = {
@@ -96,6 +119,8 @@ ACTIONS: Final[dict[Action, str]] = {
     Action.ATTENTION: N_("Open questions"),
     Action.DAY: N_("Today"),
     Action.PAIR: N_("Pair a device"),
+    Action.DEVICES: N_("Devices"),
+    Action.RELEASE: N_("Take out of service"),
     Action.SIGN_OUT: N_("Sign out"),
     Action.LANGUAGE: N_("Next language"),
 }
@@ -114,6 +139,8 @@ COMMANDS: Final[dict[Action, str]] = {
     Action.ATTENTION: N_("Show the open questions"),
     Action.DAY: N_("Show today's handovers"),
     Action.PAIR: N_("Pair a device"),
+    Action.DEVICES: N_("Show the devices"),
+    Action.RELEASE: N_("Take the marked device out of service"),
     Action.SIGN_OUT: N_("Sign out"),
     Action.LANGUAGE: N_("Next language"),
 }
@@ -132,6 +159,7 @@ PAGES: Final[dict[Page, str]] = {
     Page.ATTENTION_ITEM: N_("Open question"),
     Page.DAY: N_("Today"),
     Page.PAIRING: N_("Pair a device"),
+    Page.DEVICES: N_("Devices"),
     Page.ENROL: N_("New kiosk"),
     Page.OUT_OF_ORDER: N_("Out of order"),
 }

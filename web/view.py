@@ -18,7 +18,16 @@ from babel import Locale
 from babel.dates import format_skeleton
 from babel.numbers import format_currency, format_decimal
 
-from appliance.counter.screen import Action, HandOver, OutOfOrder, Page, Receipt, Refused, Screen
+from appliance.counter.screen import (
+    Action,
+    HandOver,
+    Idle,
+    OutOfOrder,
+    Page,
+    Receipt,
+    Refused,
+    Screen,
+)
 from appliance.domain.errors import Code
 from appliance.domain.money import Money, Quantity
 from appliance.domain.order import Order
@@ -213,13 +222,17 @@ _OFFERED: Final = {
     },
     Page.DAY: {Action.REPRINT, Action.CANCEL, Action.NEXT, Action.CONFIRM},
     Page.PAIRING: {Action.CANCEL},
+    Page.DEVICES: {Action.OPEN, Action.CONFIRM, Action.RELEASE, Action.NEXT, Action.CANCEL},
     Page.ENROL: set(),
     Page.OUT_OF_ORDER: {Action.CONFIRM, Action.CANCEL},
 }
 
 # Where a number may be typed by touch although the page is about something else: the way back to
 # the scanner's work when there is no scanner. Not while a payment runs.
-_TYPES_IN_FOOT: Final = {Page.REFUSED, Page.ATTENTION, Page.ATTENTION_ITEM, Page.DAY, Page.PAIRING}
+_TYPES_IN_FOOT: Final = {
+    *(Page.REFUSED, Page.ATTENTION, Page.ATTENTION_ITEM),
+    *(Page.DAY, Page.PAIRING, Page.DEVICES),
+}
 # … and where only a badge can go on, when nobody is signed in.
 _NEEDS_A_BADGE: Final = {Page.ORDER, Page.NO_RECEIPT, Page.HAND_OVER}
 
@@ -243,6 +256,8 @@ def in_foot(screen: Screen) -> tuple[Action, ...]:
     offered |= {Action.SCAN} if screen.page not in types else set()
     if not screen.attention:
         offered = offered | {Action.ATTENTION}  # a list of nothing
+    if isinstance(screen.body, Idle) and screen.body.new:
+        offered = offered | {Action.DEVICES}  # its button is on the page
     return tuple(action for action in Action if action in screen.actions - offered)
 
 

@@ -185,6 +185,11 @@ WORDING: Final[dict[Code, Wording]] = {
             N_("If it does not, call the office and give this code."),
         ),
     ),
+    Code.NOT_ALLOWED: Wording(
+        N_("Not with this badge"),
+        N_("Only some of the sellers may do this."),
+        (N_("Ask somebody who may, or the office."),),
+    ),
     Code.ORDER_UNKNOWN: Wording(
         N_("Order not found"),
         N_("The shop has no open order with this code."),
@@ -433,6 +438,19 @@ WORDING: Final[dict[Code, Wording]] = {
         N_("No receipt to print"),
         N_("There is no receipt that could be printed again, or it is about to be printed."),
         (N_("Choose the handover in the day's list."),),
+    ),
+    Code.TERMINAL_STAYS: Wording(
+        N_("The terminal stays for now"),
+        N_("A payment is not settled yet, and only this terminal can tell of it."),
+        (N_("Finish the payment, or settle the open questions, then come back here."),),
+    ),
+    Code.TERMINAL_CHANGES: Wording(
+        N_("The terminal is changed"),
+        N_("Another card terminal is just going into service."),
+        (
+            N_("Charge again in a few seconds."),
+            N_("If it stays like this, open the devices and take the terminal out of service."),
+        ),
     ),
     Code.LINK_REFUSED: Wording(
         N_("Link refused"),

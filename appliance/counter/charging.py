@@ -8,6 +8,7 @@ from typing import Final
 
 import structlog
 
+from appliance.counter import adopt_rows
 from appliance.counter.clock import local
 from appliance.counter.ledger import REASON_MOST, Ledger, payment_of
 from appliance.counter.opening import TOO_LARGE, Opening, is_too_large
@@ -55,12 +56,19 @@ class Charging:
             self.ledger.notice(Code.CHECKS_OPEN, handover.open_checks[0])
         elif handover.order.is_prepaid:
             self._opening.ask_claim(handover)
+        elif self._is_terminal_changing():
+            self.ledger.notice(Code.TERMINAL_CHANGES)
         elif handover.may_be_charged:
             self._prepared = ("", None)
             self._opening.ask_claim(handover)
             self.ledger.hands.prepare(handover.id)
         else:
             raise Bug("charging was offered for an order that must not be charged")
+
+    def _is_terminal_changing(self) -> bool:
+        ledger = self.ledger
+        now_s = ledger.clock.monotonic()
+        return adopt_rows.is_terminal_changing(ledger.state, ledger.settings.devices, now_s)
 
     def claimed(self, handover_id: str, result: Claimed | ClaimRefused | ShopTrouble) -> None:
         """The shop's answer to the claim: it decides. Kept until it could be written."""
@@ -204,6 +212,8 @@ class Charging:
         ledger, order = self.ledger, handover.order
         if ledger.is_behind:
             return Code.DISK_FULL, ""
+        if self._is_terminal_changing():
+            return Code.TERMINAL_CHANGES, ""
         for other in ledger.state.handovers.values():
             if other.id != handover.id and other.order.id == order.id and not other.may_be_put_back:
                 return Code.ORDER_PAID_HERE, order.number

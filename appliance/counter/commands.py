@@ -50,6 +50,8 @@ COMMAND_CODES: Final[dict[str, tuple[Action, str]]] = {
     "KASSA-ATTENTION": (Action.ATTENTION, ""),
     "KASSA-DAY": (Action.DAY, ""),
     "KASSA-PAIR": (Action.PAIR, ""),
+    "KASSA-DEVICES": (Action.DEVICES, ""),
+    "KASSA-RELEASE": (Action.RELEASE, ""),
     "KASSA-SIGN-OUT": (Action.SIGN_OUT, ""),
     "KASSA-LANGUAGE": (Action.LANGUAGE, ""),
 }

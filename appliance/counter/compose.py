@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from appliance.counter import adopt_rows
 from appliance.counter.clock import MOMENT, Clock, local
 from appliance.counter.journal import Journal
 from appliance.counter.screen import (
@@ -18,6 +19,7 @@ from appliance.counter.screen import (
     Day,
     DayRow,
     Device,
+    DeviceList,
     HandOver,
     Idle,
     LogLine,
@@ -51,12 +53,13 @@ OPENABLE: Final = frozenset(
         Page.ATTENTION_ITEM,
         Page.DAY,
         Page.PAIRING,
+        Page.DEVICES,
         Page.ASKING,
     }
 )
 """The pages on which an order may be opened; elsewhere a scan is answered with a notice."""
 PASSING: Final = frozenset(
-    {Page.REFUSED, Page.ATTENTION, Page.ATTENTION_ITEM, Page.DAY, Page.PAIRING}
+    {Page.REFUSED, Page.ATTENTION, Page.ATTENTION_ITEM, Page.DAY, Page.PAIRING, Page.DEVICES}
 )
 """Pages that give way to the idle screen when nobody does anything."""
 
@@ -122,7 +125,7 @@ def is_busy(state: State) -> bool:
     )
 
 
-def actions(state: State, require_seller: bool) -> frozenset[Action]:
+def actions(state: State, settings: Settings) -> frozenset[Action]:
     """What a person may do on this page; everything else is refused."""
     a, focus = Action, state.focus
     here: set[Action] = {a.SCAN}
@@ -133,6 +136,7 @@ def actions(state: State, require_seller: bool) -> frozenset[Action]:
             here |= {a.OPEN, a.ATTENTION, a.DAY, a.LANGUAGE}
             here |= {a.REPRINT} if state.last_receipt else set()
             here |= {a.PAIR} if state.may_pair else set()
+            here |= {a.DEVICES} if adopt_rows.rows(state, settings.devices) else set()
         case _P.ORDER if focus:
             here |= {a.CANCEL}
             here |= {a.CONFIRM} if focus.may_be_charged or focus.order.is_prepaid else set()
@@ -169,11 +173,18 @@ def actions(state: State, require_seller: bool) -> frozenset[Action]:
             here |= {a.CANCEL, a.NEXT, a.REPRINT, a.ATTENTION}
         case _P.PAIRING:
             here |= {a.CANCEL}
+        case _P.DEVICES:
+            rows = adopt_rows.rows(state, settings.devices)
+            marked = next((row for row in rows if row.id == state.place.about), None)
+            here |= {a.CANCEL} | ({a.OPEN} if rows else set())
+            here |= {a.NEXT} if len(rows) > (1 if marked else 0) else set()
+            here |= {a.CONFIRM} if marked and marked.may_adopt else set()
+            here |= {a.RELEASE} if marked and marked.may_release else set()
         case _P.OUT_OF_ORDER:
             here = {a.CONFIRM} if state.damaged_journal and not state.fault else set()
         case _:
             pass
-    if require_seller and state.seller is None:
+    if settings.require_seller and state.seller is None:
         here -= {a.REPRINT, a.PAIR}
     return frozenset(here)
 
@@ -199,7 +210,7 @@ def screen(
         seq=seq,
         page=shown,
         body=_body(shown, state, settings, journal, midnight, needs_seller=needs_seller),
-        actions=actions(state, settings.require_seller),
+        actions=actions(state, settings),
         at=clock.now().astimezone().isoformat(timespec="seconds"),
         counter=settings.counter,
         place=settings.place,
@@ -229,7 +240,7 @@ def _body(
     focus, place = state.focus, state.place
     match shown:
         case _P.IDLE:
-            return _idle(state)
+            return _idle(state, adopt_rows.new(adopt_rows.rows(state, settings.devices)))
         case _P.ORDER if focus:
             return _order(state, focus)
         case _P.ASKING:
@@ -248,10 +259,16 @@ def _body(
         case _P.ATTENTION_ITEM:
             return _detail(state, needs_seller=needs_seller)
         case _P.DAY:
-            rows, total = day(state, journal, midnight)
-            return Day(rows, place.selected % len(rows) if rows else 0, total)
+            handed, total = day(state, journal, midnight)
+            return Day(handed, place.selected % len(handed) if handed else 0, total)
         case _P.PAIRING if state.pairing:
             return state.pairing
+        case _P.DEVICES:
+            rows = adopt_rows.rows(state, settings.devices)
+            names = [row.id for row in rows]
+            at = names.index(place.about) if place.about in names else -1
+            is_list = bool(settings.devices.sellers) and state.seller is None
+            return DeviceList(rows, at, needs_seller or is_list)
         case _P.OUT_OF_ORDER:
             if state.fault:
                 return OutOfOrder(*state.fault)
@@ -261,7 +278,7 @@ def _body(
             raise Bug(f"no body for {shown}")
 
 
-def _idle(state: State) -> Idle:
+def _idle(state: State, new: tuple[str, ...]) -> Idle:
     shown = {OrderStatus.READY, OrderStatus.NOT_READY}
     waiting = [order for order in state.orders.values() if order.status in shown]
     waiting.sort(key=_urgency)
@@ -270,6 +287,7 @@ def _idle(state: State) -> Idle:
         len(waiting),
         max(len(waiting) - ROWS, 0),
         state.is_fetched,
+        new,
     )
 
 

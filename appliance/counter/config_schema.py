@@ -194,6 +194,18 @@ class Scanner:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Devices:
+    """adopt: whether devices that are plugged in are offered at the screen, and whether one of the
+    same model goes on for one that is gone. sellers: the ids of those who may confirm, () for
+    everyone."""
+
+    adopt: Annotated[str, rules.choice("ask", "replace", "off", what="a policy for devices")] = (
+        "ask"
+    )
+    sellers: Annotated[tuple[str, ...], rules.texts(64, rules.text(64))] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Log:
     level: Annotated[str, rules.choice("debug", "info", "warning", "error", what="a level")] = (
         "info"
@@ -255,6 +267,7 @@ class Config:
     terminal: Terminal
     printer: Printer
     scanner: Scanner
+    devices: Devices
     log: Log
     journal: Journal
     links: Links
@@ -269,6 +282,7 @@ SECTIONS: Final[dict[str, type[Any]]] = {
     "terminal": Terminal,
     "printer": Printer,
     "scanner": Scanner,
+    "devices": Devices,
     "log": Log,
     "journal": Journal,
     "links": Links,

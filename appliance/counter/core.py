@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 
 from appliance.counter import compose, printing
+from appliance.counter.adopting import AdoptingDesk
 from appliance.counter.charging import Charging
 from appliance.counter.clock import Clock, iso
 from appliance.counter.commands import COMMAND_CODES, Answer, Command, Scanned, match
@@ -29,6 +30,7 @@ from appliance.counter.state import (
     Place,
     RefusedFact,
     State,
+    adopted_from,
     paired_from,
     replay_handover,
     replay_job,
@@ -50,7 +52,8 @@ LEFT_ALONE_S: Final = 120.0  # lists and refusals give way to the idle screen
 
 
 class Core:
-    """See the module. opening, charging, papers, links, pairing: the desks that divide the work."""
+    """See the module. opening, charging, papers, links, pairing, adopting: the desks that divide
+    the work."""
 
     def __init__(self, journal: Journal, settings: Settings, clock: Clock, hands: Hands) -> None:
         self.ledger = Ledger(journal, settings, clock, hands)
@@ -59,6 +62,7 @@ class Core:
         self.papers = Papers(self.ledger)
         self.links = LinkDesk(self.ledger, self.opening, self.charging, self.papers)
         self.pairing = PairingDesk(self.ledger, settings.links.devices_at)
+        self.adopting = AdoptingDesk(self.ledger)
         self._day = ""
         self._last_read = ("", float("-inf"))
 
@@ -88,6 +92,9 @@ class Core:
                     self.state.links[subject] = replay_link(facts)
                 case "D-":
                     self.state.paired[subject] = paired_from(facts[0])
+                case "A-":
+                    adopted = adopted_from(facts[0])
+                    self.state.adopted[adopted.role] = adopted
                 case "J-":
                     self.state.damaged_journal = (
                         subject,
@@ -233,13 +240,22 @@ class Core:
                 self.charging.stop(focus)
             case Action.CANCEL, Page.ATTENTION_ITEM:
                 self.ledger.go(Place(Page.ATTENTION))
-            case Action.CANCEL, (Page.ATTENTION | Page.DAY | Page.ASKING | Page.PAIRING):
+            case (
+                Action.CANCEL,
+                (Page.ATTENTION | Page.DAY | Page.ASKING | Page.PAIRING | Page.DEVICES),
+            ):
                 self.ledger.go(Place())
             case Action.NEXT, Page.HAND_OVER if focus:
                 self._leave(focus)
                 self.ledger.go(Place())
             case Action.NEXT, (Page.ATTENTION | Page.DAY):
                 self.state.place.selected += 1  # the composer wraps it
+            case Action.CONFIRM, Page.DEVICES:
+                self.adopting.confirm(argument)
+            case Action.NEXT, Page.DEVICES:
+                self.adopting.next()
+            case Action.OPEN, Page.DEVICES:
+                self.adopting.mark(argument)
             case Action.OPEN, Page.ATTENTION:
                 self.ledger.go(Place(Page.ATTENTION_ITEM, handover=argument))
             case Action.OPEN, _:
@@ -260,6 +276,10 @@ class Core:
                 self.ledger.go(Place(Page.DAY))
             case Action.PAIR, _:
                 self.pairing.show()
+            case Action.DEVICES, _:
+                self.adopting.show()
+            case Action.RELEASE, _:
+                self.adopting.release(argument)
             case Action.SIGN_OUT, _:
                 self._sign_out("asked")
             case Action.LANGUAGE, _:
@@ -424,6 +444,7 @@ class Core:
         self.charging.tick()
         self.links.tick()
         self.pairing.tick()
+        self.adopting.tick()
         for handover_id in list(state.handovers):
             self.ledger.follow(handover_id)
         busy = state.focus is not None and state.focus.state is not ho.State.OPEN
@@ -457,6 +478,7 @@ class Core:
         self._day = now.astimezone().date().isoformat()
         try:
             _, self.state.handed_over_today = self.journal.handed_over_since(self._midnight(), 1)
+            self.adopting.carry()
             self.journal.settle()
             before = iso(now - timedelta(days=self.ledger.settings.keep_days))
             # Bounded: a clock that jumps years ahead must not take the whole history in one night.
@@ -479,7 +501,7 @@ class Core:
         return compose.page(self.ledger.state)
 
     def actions(self) -> frozenset[Action]:
-        return compose.actions(self.ledger.state, self.ledger.settings.require_seller)
+        return compose.actions(self.ledger.state, self.ledger.settings)
 
     def screen(self, seq: int) -> Screen:
         return compose.screen(

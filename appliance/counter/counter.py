@@ -31,6 +31,7 @@ from appliance.counter.link_out import LinkOut
 from appliance.counter.links import Source
 from appliance.counter.metrics import Beside, Metrics
 from appliance.counter.pairing import PairingRefused
+from appliance.counter.plug_watch import PlugWatch
 from appliance.counter.release import VERSION
 from appliance.counter.screen import OutOfOrder, Page, Screen
 from appliance.counter.settings import Settings
@@ -44,6 +45,7 @@ from appliance.ports import (
     WELL,
     Charge,
     Health,
+    Plugs,
     Printer,
     Scanner,
     SellerList,
@@ -85,13 +87,15 @@ class Followed:
 @dataclass(frozen=True, slots=True)
 class Devices:
     """The drivers that this counter works with. scanner: None where the screen is enough. out:
-    where those meet their answers that work by links, None where none does."""
+    where those meet their answers that work by links, None where none does. plugs: who looks what
+    is plugged in, None where no device is known by its role."""
 
     terminal: Terminal
     printer: Printer
     scanner: Scanner | None
     shop: Shop
     out: LinkOut | None = None
+    plugs: Plugs | None = None
 
 
 class Counter:
@@ -142,6 +146,7 @@ class Counter:
         self._terminal = TerminalWorker(devices.terminal, self, clock)
         self._printer = PrinterWorker(devices.printer, self, settings.language)
         self._scanner = ScannerWorker(devices.scanner, self) if devices.scanner else None
+        self._plugs = PlugWatch(devices.plugs, self, journal.parent) if devices.plugs else None
         chance = random.Random(token(8))  # noqa: S311 - jitter, no secret
         self._shop = ShopLink(
             devices.shop, self, clock, lambda: Reader(journal), self.health, chance
@@ -296,6 +301,8 @@ class Counter:
             ended += [self._printer.stop(10.0), self._shop.stop(5.0)]
             if self._scanner is not None:
                 ended.append(self._scanner.stop(5.0))
+            if self._plugs is not None:
+                ended.append(self._plugs.stop(5.0))
         # Last: until here the devices still had something to say.
         self._ended.set()
         self._put(lambda: None)
@@ -399,6 +406,8 @@ class Counter:
         core.ledger.on_written = self.metrics_registry.written
         try:
             core.start()
+            if self._plugs is not None:
+                self._plugs.join(core)
         except JournalDamaged as damage:
             # What the checks of every start pass over, as they do not read the whole history.
             # Trying again would find the same for ever.
@@ -424,6 +433,8 @@ class Counter:
         self._shop.start()
         if self._scanner:
             self._scanner.start()
+        if self._plugs:
+            self._plugs.start()
         return True
 
     def _set_aside(self, damage: JournalDamaged) -> bool:

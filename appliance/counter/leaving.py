@@ -40,8 +40,8 @@ def unfinished(data: Path) -> list[str]:
     with closing(Reader(file)) as reader:
         for subject in reader.open_subjects():
             facts = reader.of_subject(subject)
-            # A paired device is open as long as it is paired: nothing is lost with it.
-            if facts and facts[0].kind is not Kind.DEVICE_PAIRED:
+            # Devices are open as long as they are paired, or in service: nothing is lost with them.
+            if facts and facts[0].kind not in (Kind.DEVICE_PAIRED, Kind.DEVICE_ADOPTED):
                 found.append(f"open: {subject}, since {facts[0].at}: {facts[-1].kind}")
         if count := reader.count_undelivered():
             found.append(f"undelivered: {count} facts that the shop has not got yet")

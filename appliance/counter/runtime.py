@@ -18,8 +18,10 @@ from appliance.counter.clock import Clock, SystemClock
 from appliance.counter.config_schema import NO_DEVICE, Config
 from appliance.counter.counter import Counter, Devices
 from appliance.counter.link_out import LinkOut
-from appliance.counter.settings import Accept, LinkSettings, Settings
+from appliance.counter.settings import Accept, Adopt, DeviceSettings, LinkSettings, Settings
 from appliance.domain.errors import Code
+from appliance.drivers.usb_plugs import UsbPlugs
+from appliance.protocols.usb_ids import KEYS, PRINTER_CLASS, SERIAL
 
 log = structlog.get_logger()
 
@@ -52,7 +54,29 @@ def settings(config: Config) -> Settings:
             sign_with=config.links.keys.get(config.links.sign_with),
             devices_at=config.links.public_url if config.links.listen else "",
         ),
+        devices=DeviceSettings(
+            adopt=cast(Adopt, config.devices.adopt),
+            sellers=config.devices.sellers,
+            uses=roles(config),
+            profile=config.printer.profile,
+        ),
     )
+
+
+def roles(config: Config) -> dict[str, str]:
+    """The roles that name a device of this counter, with the sort of node that its driver opens. A
+    device with a path of its own has no role that could be given to another one."""
+    sorts = {"usb": PRINTER_CLASS, "serial": SERIAL, "evdev": KEYS}
+    by_role = {
+        "terminal": config.terminal.address,
+        "printer": config.printer.address,
+        "scanner": config.scanner.address,
+    }
+    return {
+        role: sorts[address.scheme]
+        for role, address in by_role.items()
+        if address.scheme in sorts and address.path == f"/dev/kassa/{role}"
+    }
 
 
 def devices(config: Config, clock: Clock) -> Devices:
@@ -65,6 +89,7 @@ def devices(config: Config, clock: Clock) -> Devices:
         kinds.SCANNERS[config.scanner.kind](config) if config.scanner.kind != NO_DEVICE else None,
         kinds.SHOPS[config.shop.kind](config),
         out,
+        UsbPlugs() if roles(config) else None,
     )
 
 

@@ -30,6 +30,7 @@ class Page(StrEnum):
     ATTENTION_ITEM = auto()
     DAY = auto()
     PAIRING = auto()  # a device in the shop's network is to be paired
+    DEVICES = auto()  # what is plugged in, and what of it may be taken into service
     ENROL = auto()  # a new kiosk: it belongs to no counter until it has scanned a code
     OUT_OF_ORDER = auto()  # nothing can be done at this counter until it is cured
 
@@ -41,7 +42,7 @@ class Action(StrEnum):
     CANCEL = auto()  # back, stop, no
     NEXT = auto()  # the next entry of a list; at a hand-over: leave it aside for later
     SCAN = auto()  # argument: a code, typed or scanned
-    OPEN = auto()  # argument: an order's id, a handover's id on lists
+    OPEN = auto()  # argument: an order's id, a handover's id on lists, a row's to mark it
     CHECK = auto()  # argument: the check's kind, or "" for the next open one
     TICK = auto()  # argument: the line's index, or "" for the next open one
     REPRINT = auto()  # argument: a handover's id, or "" for the last receipt
@@ -51,6 +52,8 @@ class Action(StrEnum):
     ATTENTION = auto()  # show the attention list
     DAY = auto()  # show the day's handovers
     PAIR = auto()  # show the code that pairs a device
+    DEVICES = auto()  # show what is plugged in
+    RELEASE = auto()  # argument: a row's id, or "" for the marked one: it gives its role back
     SIGN_OUT = auto()
     LANGUAGE = (
         auto()
@@ -95,6 +98,7 @@ class Idle:
     waiting: int
     more: int
     is_fetched: bool  # False until the shop's first list is there
+    new: tuple[str, ...] = ()  # the roles that nobody has and a device waits for
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +267,44 @@ class Pairing:
     device: str
 
 
+class DeviceState(StrEnum):
+    SERVES = auto()
+    COMING = auto()  # confirmed; it has its role in a moment
+    AWAY = auto()  # confirmed, and not plugged in
+    OFFERED = auto()
+    NAMED = auto()  # not to be offered: an administrator has given the role to another one
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRow:
+    """One device, or one that it may be: of an adapter nobody knows what hangs on it.
+
+    id: of this device in this role, and of no other. role: what it is, or would be. place: the
+    port's number, "" when it is not plugged in. instead, instead_place: who has the role now.
+    profile: what suits a printer, "" where that is set. is_locked: a payment is open."""
+
+    id: str
+    role: str
+    name: str
+    place: str
+    state: DeviceState
+    instead: str = ""
+    instead_place: str = ""
+    profile: str = ""
+    may_adopt: bool = False
+    may_release: bool = False
+    is_locked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceList:
+    """selected: the marked row, -1 for none: it was pulled out. needs_seller: sign in first."""
+
+    rows: tuple[DeviceRow, ...]
+    selected: int
+    needs_seller: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Enrol:
     """code: ENROL_WAITING at first, later why the last code did not do; None while the office is
@@ -303,6 +345,7 @@ Body = (
     | AttentionDetail
     | Day
     | Pairing
+    | DeviceList
     | Enrol
     | OutOfOrder
 )

@@ -12,6 +12,7 @@ from appliance.protocols.links.signing import Key
 
 NO_KEYS: Final[Mapping[str, Key]] = MappingProxyType({})
 Accept = Literal["none", "signed", "confirmed"]
+Adopt = Literal["off", "ask", "replace"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,19 @@ class LinkSettings:
     keys: Mapping[str, Key] = field(default_factory=lambda: NO_KEYS)
     sign_with: Key | None = None
     devices_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSettings:
+    """adopt: "ask", a seller confirms each device; "replace", one of the same model goes on by
+    itself where the adopted one is gone; "off", none is offered. sellers: the ids of those who may
+    confirm, () for everyone. uses: role -> the sort of node that the configuration wants there, see
+    `ports.Plugged`; without those that have an address of their own. profile: the printer's."""
+
+    adopt: Adopt = "off"
+    sellers: tuple[str, ...] = ()
+    uses: Mapping[str, str] = field(default_factory=dict)
+    profile: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +63,4 @@ class Settings:
     print_declines: bool = True
     keep_days: int = 400
     links: LinkSettings = LinkSettings()
+    devices: DeviceSettings = DeviceSettings()

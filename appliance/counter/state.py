@@ -14,8 +14,10 @@ from appliance.domain.errors import Bug, Code
 from appliance.domain.facts import Fact, Kind
 from appliance.domain.order import Order
 from appliance.domain.receipt import Document
-from appliance.ports import Health, Prompt, Seller, SellerList
+from appliance.ports import Health, Plugged, Prompt, Seller, SellerList
 from appliance.protocols.links.messages import Act
+from appliance.protocols.role_lines import NOTHING as NO_ROLES
+from appliance.protocols.role_lines import Given
 from appliance.protocols.shopapi import order_from_json
 
 LOG_LINES = 12
@@ -77,6 +79,32 @@ def paired_from(fact: Fact) -> Paired:
     return Paired(fact.subject, str(fact.body["name"]), str(fact.body["hash"]), fact.at)
 
 
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """A device that was given a role here. id: the subject of its facts. line: what the file of
+    roles is to say of it (`role_lines`). name, port: what it was called, and where it was then.
+    at: ISO 8601 UTC."""
+
+    id: str
+    role: str
+    line: str
+    name: str
+    port: str
+    at: str
+
+    @property
+    def model(self) -> str:
+        return self.line.rpartition(" ")[2]
+
+
+def adopted_from(fact: Fact) -> Adopted:
+    """The device that this fact has adopted. Raises Bug for any other fact."""
+    if fact.kind is not Kind.DEVICE_ADOPTED:
+        raise Bug(f"device {fact.subject} does not begin with its adoption")
+    role, line, name, port = (str(fact.body[key]) for key in ("role", "line", "name", "port"))
+    return Adopted(fact.subject, role, line, name, port, fact.at)
+
+
 @dataclass(slots=True)
 class Dialogue:
     """The running payment as the counter sees it, for the screen."""
@@ -122,6 +150,10 @@ class State:
     paired: dict[str, Paired] = field(default_factory=dict)
     may_pair: bool = False  # there is a listener for devices
     pairing: Pairing | None = None
+    adopted: dict[str, Adopted] = field(default_factory=dict)  # by role
+    plugged: tuple[Plugged, ...] | None = None  # None until somebody has looked
+    given: Given = NO_ROLES
+    terminal_changed_at: float = float("-inf")  # when another one was last wished for, or none
 
     @property
     def focus(self) -> ho.Handover | None:

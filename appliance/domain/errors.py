@@ -39,6 +39,7 @@ class Code(StrEnum):
     BADGE_UNKNOWN = "K-SEL-01"
     SIGN_IN_FIRST = "K-SEL-02"
     BADGES_MISSING = "K-SEL-03"
+    NOT_ALLOWED = "K-SEL-04"
 
     ORDER_UNKNOWN = "K-ORD-01"
     ORDER_ELSEWHERE = "K-ORD-02"
@@ -81,6 +82,9 @@ class Code(StrEnum):
     COVER_OPEN = "K-PRN-03"
     PRINTER_FAULT = "K-PRN-04"
     NO_RECEIPT = "K-PRN-05"
+
+    TERMINAL_STAYS = "K-DEV-01"
+    TERMINAL_CHANGES = "K-DEV-02"
 
     LINK_REFUSED = "K-LNK-01"
     LINK_AMOUNT = "K-LNK-02"

@@ -56,6 +56,8 @@ class Kind(StrEnum):
 
     DEVICE_PAIRED = "device.paired"  # it may send links from the shop's network
     DEVICE_REMOVED = "device.removed"
+    DEVICE_ADOPTED = "device.adopted"  # what is plugged in has been given a role
+    DEVICE_RELEASED = "device.released"
 
     FACT_REFUSED = "shop.fact_refused"  # the shop will never take one of our facts
     FACT_SETTLED = "shop.fact_settled"  # a person has told the shop's office
@@ -70,6 +72,7 @@ OPENS: Final = frozenset(
         Kind.PRINT_QUEUED,
         Kind.LINK_ASKED,
         Kind.DEVICE_PAIRED,
+        Kind.DEVICE_ADOPTED,
         Kind.FACT_REFUSED,
         Kind.JOURNAL_SET_ASIDE,
         Kind.APPROVED,
@@ -87,6 +90,7 @@ CLOSES: Final = frozenset(
         Kind.SETTLED,
         Kind.LINK_ANSWERED,
         Kind.DEVICE_REMOVED,
+        Kind.DEVICE_RELEASED,
         Kind.PRINTED,
         Kind.PRINT_WAIVED,
         Kind.FACT_SETTLED,

@@ -21,6 +21,8 @@ ROLES: Final = ("terminal", "printer", "scanner", "fiscal")
 NODES_MOST: Final = 64
 """Of each sort; a counter has a handful. What is beyond is not looked at."""
 LARGEST: Final = 4096
+ROLES_LARGEST: Final = 16 * 1024
+"""kassa-role's bound."""
 _SORTS: Final = {
     PRINTER_CLASS: ("lp",),
     SERIAL: ("ttyACM", "ttyUSB"),
@@ -31,11 +33,13 @@ _DEEPEST: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class UsbPlugs:
-    """See the module. sysfs, dev: where those are mounted. udev: its data."""
+    """See the module. sysfs, dev: where those are mounted. udev: its data. devices: the file that
+    gives roles."""
 
     sysfs: Path = Path("/sys")
     dev: Path = Path("/dev")
     udev: Path = Path("/run/udev/data")
+    devices: Path = Path("/etc/kassa/devices")
 
     def look(self) -> tuple[Plugged, ...]:
         """As in `ports.Plugs`."""
@@ -48,6 +52,11 @@ class UsbPlugs:
                 with suppress(_Gone):
                     found += self._read(sort, entry, serving)
         return tuple(sorted(_one_of_each(found), key=lambda each: (each.port, each.node)))
+
+    def roles(self) -> str:
+        """As in `ports.Plugs`. Of a file that udev would not read no line counts, here as there."""
+        text = _text(self.devices, ROLES_LARGEST + 1)
+        return text if len(text.encode()) <= ROLES_LARGEST else ""
 
     def _nodes(self, sort: str) -> list[Path]:
         folder = self.sysfs / "class" / sort
@@ -164,11 +173,11 @@ def _driver(interface: Path) -> str:
     return ""
 
 
-def _text(file: Path) -> str:
+def _text(file: Path, most: int = LARGEST) -> str:
     """A small file's text; "" when it cannot be read."""
     try:
         with file.open("rb") as stream:
-            return stream.read(LARGEST).decode("utf-8", "replace").strip()
+            return stream.read(most).decode("utf-8", "replace").strip()
     except OSError:
         return ""
 

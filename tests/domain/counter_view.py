@@ -9,11 +9,15 @@ from typing import NamedTuple
 
 from appliance.counter import compose
 from appliance.counter.screen import Action, Page
+from appliance.counter.settings import Settings
 from appliance.counter.state import State, replay_handover
 from appliance.domain import handover as ho
 from appliance.domain import payment as pay
 from appliance.domain.facts import Fact, Kind
+from appliance.domain.money import CURRENCIES
 from tests.domain.memory_journal import MemoryJournal
+
+SETTINGS = Settings("1", "", "mitte", CURRENCIES["EUR"])
 
 
 class Paid(NamedTuple):
@@ -86,7 +90,7 @@ def view_of(disk: Disk, state: State, *, is_behind: bool) -> View:
         jobs=tuple((job.id, job.began) for job in state.jobs.values()),
         page=compose.page(state),
         focus=state.place.handover,
-        actions=compose.actions(state, require_seller=False),
+        actions=compose.actions(state, SETTINGS),
         items=tuple(item.handover for item in compose.attention_items(state)),
         is_terminal_well=well is not None and well.is_well,
         signed_in=state.seller is not None,

@@ -16,6 +16,9 @@ from appliance.counter.screen import (
     Day,
     DayRow,
     Device,
+    DeviceList,
+    DeviceRow,
+    DeviceState,
     Enrol,
     HandOver,
     Idle,
@@ -165,6 +168,36 @@ DAY_ROWS = tuple(
     for n in range(37)
 )
 
+TWINS: Final = tuple(
+    DeviceRow(
+        f"A-printer-{n}", "printer", "Epson TM-T20III", f"1.{n}", DeviceState.OFFERED,
+        profile="epson-tm-80", may_adopt=True,
+    )
+    for n in (2, 4)
+)  # fmt: skip
+TERMINAL_ROW: Final = DeviceRow(
+    "A-terminal-1", "terminal", "CH340 (USB Serial)", "1.1:1.0-port2", DeviceState.OFFERED,
+    "Verifone V400m", "1.3", may_adopt=True,
+)  # fmt: skip
+IN_SERVICE: Final = (
+    DeviceRow(
+        "A-terminal-2", "terminal", "Verifone V400m", "1.3", DeviceState.SERVES, may_release=True
+    ),
+    DeviceRow("A-scanner-1", "scanner", "Honeywell 1450g", "2", DeviceState.SERVES),
+)
+ODD_ROWS: Final = (
+    IN_SERVICE[0],
+    TERMINAL_ROW,
+    DeviceRow("A-printer-3", "printer", "Epson TM-T20III", "1.4", DeviceState.COMING,
+              may_release=True),
+    DeviceRow("A-printer-4", "printer", "W" * 40, "platform-xhci-hcd.1-usb-0:1.3:1.0",
+              DeviceState.OFFERED, may_adopt=True),
+    DeviceRow("A-scanner-2", "scanner", "Datalogic Gryphon", "1.1.1", DeviceState.NAMED),
+    DeviceRow("A-scanner-3", "scanner", "Zebra", "", DeviceState.AWAY, may_release=True),
+)  # fmt: skip
+
+CROWD: Final = tuple(replace(row, id=f"{row.id}-{n}") for n in range(3) for row in ODD_ROWS)
+
 BOX: Final = "Raspberry Pi 4 Model B Rev 1.5 · 10000000abcdef01 · 0123 4567 89ab cdef"
 
 LONG_CODE = "0123456789ABCDEF" * 8  # the longest that the counter takes
@@ -217,6 +250,7 @@ def hand_over(order: Order, **changes: object) -> HandOver:
 IDLE = (A.OPEN, A.ATTENTION, A.DAY, A.REPRINT, A.LANGUAGE)
 ORDER = (A.CONFIRM, A.CANCEL)
 GOODS = (A.CONFIRM, A.NEXT, A.TICK, A.REPRINT)
+PLUGGED = (A.CANCEL, A.NEXT, A.OPEN)
 DECIDE = (A.CANCEL, A.ATTENTION, A.DECIDE_PAID, A.DECIDE_NOT_PAID)
 
 SAMPLES: Final[dict[str, Screen]] = {
@@ -240,6 +274,19 @@ SAMPLES: Final[dict[str, Screen]] = {
     "idle-notice": screen(
         Page.IDLE, Idle(ROWS, 5, 0, True), *IDLE, notice=Notice(Code.SCAN_UNREADABLE, "too slow")
     ),
+    "idle-new-device": screen(
+        Page.IDLE, Idle(ROWS, 5, 0, True, ("printer",)), *IDLE, A.DEVICES, attention=1
+    ),
+    "idle-new-devices": screen(
+        Page.IDLE,
+        Idle(MANY_ROWS, 58, 8, True, ("terminal", "printer")),
+        *IDLE,
+        A.DEVICES,
+        A.PAIR,
+        attention=2,
+        devices=ALL_BAD,
+    ),
+    "idle-devices": screen(Page.IDLE, Idle(ROWS, 5, 0, True), *IDLE, A.DEVICES, A.PAIR),
     "order": screen(Page.ORDER, order_page(COFFEE), *ORDER),
     "order-checks": screen(
         Page.ORDER, order_page(WINE, open_checks=("identity",), confirmed=("age",)), *ORDER, A.CHECK
@@ -378,6 +425,31 @@ SAMPLES: Final[dict[str, Screen]] = {
     ),
     "pairing-done": screen(Page.PAIRING, Pairing("", "Anna's phone"), A.CANCEL),
     "pairing-late": screen(Page.PAIRING, Pairing("", ""), A.CANCEL),
+    "devices": screen(Page.DEVICES, DeviceList(TWINS + IN_SERVICE, 0, False), *PLUGGED, A.CONFIRM),
+    "devices-instead": screen(
+        Page.DEVICES, DeviceList(ODD_ROWS, 1, True), *PLUGGED, A.CONFIRM, seller=None
+    ),
+    "devices-locked": screen(
+        Page.DEVICES,
+        DeviceList(
+            (
+                replace(IN_SERVICE[0], may_release=False, is_locked=True),
+                replace(TERMINAL_ROW, may_adopt=False, is_locked=True),
+                *TWINS,
+            ),
+            1,
+            False,
+        ),
+        *PLUGGED,
+        attention=1,
+        notice=Notice(Code.TERMINAL_STAYS),
+    ),
+    "devices-coming": screen(Page.DEVICES, DeviceList(ODD_ROWS, 2, False), *PLUGGED, A.RELEASE),
+    "devices-long": screen(Page.DEVICES, DeviceList(CROWD, 3, False), *PLUGGED, A.CONFIRM),
+    "devices-named": screen(Page.DEVICES, DeviceList(ODD_ROWS, 4, False), *PLUGGED),
+    "devices-away": screen(Page.DEVICES, DeviceList(ODD_ROWS, 5, False), *PLUGGED, A.RELEASE),
+    "devices-gone": screen(Page.DEVICES, DeviceList(IN_SERVICE, -1, False), *PLUGGED),
+    "devices-none": screen(Page.DEVICES, DeviceList((), -1, False), A.CANCEL),
     "enrol": screen(
         Page.ENROL,
         Enrol(Code.ENROL_WAITING, "", BOX, True),

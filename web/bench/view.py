@@ -44,6 +44,8 @@ _COMMANDS: Final = {
     "KASSA-ATTENTION": "Open questions",
     "KASSA-DAY": "Today",
     "KASSA-PAIR": "Pair a device",
+    "KASSA-DEVICES": "Devices",
+    "KASSA-RELEASE": "Out of service",
     "KASSA-SIGN-OUT": "Sign out",
     "KASSA-LANGUAGE": "Next language",
 }
