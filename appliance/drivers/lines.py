@@ -24,6 +24,7 @@ from typing import Final, Protocol
 import serial
 
 from appliance.domain.errors import ConfigTrouble, KassaError
+from appliance.drivers.names import leads_elsewhere
 
 Clock = Callable[[], float]
 
@@ -51,6 +52,9 @@ class Line(Protocol):
 
     def write(self, data: bytes, until: float) -> None:
         """Hand over all bytes. Raises LineLost, also at the deadline."""
+
+    def has_moved(self) -> bool:
+        """Whether its address leads to another device now, or to none. Never raises."""
 
     def wake(self) -> None:
         """Make a running or the next `read` return. Any thread; never raises."""
@@ -142,6 +146,9 @@ class _FdLine:
                 raise LineLost("the far end takes no bytes", written)
             self._writable.poll(self._milliseconds(until))
 
+    def has_moved(self) -> bool:
+        return False
+
     def _receive(self) -> bytes:
         return os.read(self._fd, LARGEST_READ)
 
@@ -172,6 +179,7 @@ class _SerialLine(_FdLine):
     """pyserial opens and sets the port; reading and writing with deadlines is done here."""
 
     def __init__(self, path: str, settings: SerialSettings, clock: Clock) -> None:
+        self._path = path
         try:
             # It sets RTS and DTR itself, and forgives a port that has none (a pty, some USB-CDC).
             self._port = serial.Serial(
@@ -192,6 +200,9 @@ class _SerialLine(_FdLine):
         except (OSError, termios.error) as error:
             self._shut()
             raise LineLost(f"{path}: {_why(error)}") from error
+
+    def has_moved(self) -> bool:
+        return leads_elsewhere(self._path, self._fd)
 
     def close(self) -> None:
         super().close()

@@ -22,6 +22,7 @@ from typing import Final
 import serial
 
 from appliance.domain.errors import Code, PrinterTrouble
+from appliance.drivers.names import leads_elsewhere
 
 Clock = Callable[[], float]
 
@@ -95,6 +96,10 @@ class PrinterLine:
     def discard_output(self) -> None:
         """Drop what has not left this machine, where the line can do so."""
 
+    def has_moved(self) -> bool:
+        """Whether its address leads to another printer now, or to none."""
+        return False
+
     def is_out_of_paper(self) -> bool | None:
         """What the line itself, not the printer's program, knows of paper; None: nothing."""
         return None
@@ -154,6 +159,9 @@ class PrinterLine:
 class UsbLine(PrinterLine):
     """/dev/usb/lp*: the kernel's usblp driver. Not libusb, which would take the device from it."""
 
+    def has_moved(self) -> bool:
+        return _has_moved(self.name, self._descriptor)
+
     def is_out_of_paper(self) -> bool | None:
         status = bytearray(4)
         try:
@@ -178,6 +186,9 @@ class SerialLine(PrinterLine):
     def __init__(self, name: str, port: serial.Serial, clock: Clock) -> None:
         super().__init__(name, port.fileno(), clock)
         self._port = port
+
+    def has_moved(self) -> bool:
+        return _has_moved(self.name, self._descriptor)
 
     def drain(self, until: float) -> bool:
         # tcdrain has no deadline of its own, so the queue's length is polled instead.
@@ -253,6 +264,10 @@ def open_line(address: str, clock: Clock, *, baud: int, rts_cts: bool) -> Printe
     except (OSError, ValueError, termios.error) as error:
         raise PrinterTrouble(Code.PRINTER_GONE, f"{address}: {_reason(error)}") from error
     raise ValueError(f"{address!r} is no address of a printer")
+
+
+def _has_moved(address: str, descriptor: int) -> bool:
+    return leads_elsewhere(address.partition(":")[2], descriptor)
 
 
 def _open_serial(path: str, baud: int, rts_cts: bool) -> serial.Serial:

@@ -20,6 +20,7 @@ import serial
 import structlog
 
 from appliance.domain.errors import Code, ConfigTrouble, ScannerTrouble
+from appliance.drivers.names import leads_elsewhere
 from appliance.protocols.linescan import Ends, LineScan
 from appliance.protocols.scans import LONGEST_CODE, Scan, Scanned
 from appliance.protocols.wedge import LAYOUTS, Wedge
@@ -27,6 +28,8 @@ from appliance.protocols.wedge import LAYOUTS, Wedge
 log = structlog.get_logger()
 
 LOG_EVERY_S: Final = 5.0
+LOOK_EVERY_S: Final = 2.0
+"""How often a scanner that says nothing is looked for under its name."""
 _READ_BYTES: Final = 4096
 _EV_SYN, _EV_KEY = 0, 1  # linux/input-event-codes.h
 _SYN_DROPPED: Final = 3
@@ -101,9 +104,11 @@ class SerialScannerOptions:
 
 
 class _Reader:
-    """Waits for a device or for `close`, whichever comes first."""
+    """Waits for a device or for `close`, whichever comes first; or for the name to be another
+    device's."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, path: str, clock: Clock) -> None:
+        self._path = path
         self._clock = clock
         self._closed_in, self._closed_out = os.pipe()
         self._refused = 0  # since it was logged last
@@ -132,15 +137,24 @@ class _Reader:
             refused(scan.why)
 
     def _wait(self, descriptor: int, deadline: float | None) -> bool | None:
-        """True: the device has something; False: the deadline has passed; None: closed."""
+        """True: the device has something; False: the deadline has passed; None: closed. Raises
+        OSError when the name does not lead to this device any more."""
         poll = select.poll()
         poll.register(self._closed_in, select.POLLIN)
         poll.register(descriptor, select.POLLIN)
-        left_s = None if deadline is None else max(0.0, deadline - self._clock())
-        ready = {
-            found for found, _ in poll.poll(None if left_s is None else math.ceil(left_s * 1000))
-        }
-        return None if self._closed_in in ready else bool(ready)
+        left_s = LOOK_EVERY_S
+        while True:
+            if deadline is not None:
+                left_s = min(LOOK_EVERY_S, max(0.0, deadline - self._clock()))
+            ready = {found for found, _ in poll.poll(math.ceil(left_s * 1000))}
+            if self._closed_in in ready:
+                return None
+            if leads_elsewhere(self._path, descriptor):
+                raise OSError("not there under its name any more")
+            if ready:
+                return True
+            if deadline is not None and self._clock() >= deadline:
+                return False
 
     def _quieten(self, descriptor: int, read: Callable[[], object]) -> None:
         """Throw away what comes until it is quiet."""
@@ -176,7 +190,7 @@ class EvdevScanner(_Reader):
         clock: Clock = time.monotonic,
         open_device: Callable[[str], KeyDevice] = open_input_device,
     ) -> None:
-        super().__init__(clock)
+        super().__init__(options.path, clock)
         self._options = options
         self._open_device = open_device
 
@@ -221,7 +235,7 @@ class SerialScanner(_Reader):
     """A scanner in serial mode (CDC-ACM) or on a serial port. See ports.Scanner."""
 
     def __init__(self, options: SerialScannerOptions, clock: Clock = time.monotonic) -> None:
-        super().__init__(clock)
+        super().__init__(options.path, clock)
         self._options = options
 
     def run(self, scanned: Hear, refused: Hear, opened: Callable[[], None] = lambda: None) -> None:

@@ -119,6 +119,7 @@ class ZvtTerminal:
 
     def check(self) -> Health:
         try:
+            self._follow()
             if self._session is None or self._baseline is None:
                 self.connect()
                 return WELL
@@ -143,12 +144,20 @@ class ZvtTerminal:
         return WELL
 
     def baseline(self) -> Baseline:
+        self._follow()
         if self._session is None or self._baseline is None:
             raise TerminalTrouble(Code.TERMINAL_GONE, "not connected")
         if self._is_shared:
             session = self._ready()
             self._guard(lambda: self._learn(session))
         return self._baseline
+
+    def _follow(self) -> None:
+        """Where the role is another terminal's now, the old one is not gone on with. Before a
+        charge only: one that has begun is asked of where it began."""
+        if self._session is not None and self._session.has_moved():
+            log.info("zvt.moved", address=self._options.address)
+            self._drop()
 
     @property
     def _is_shared(self) -> bool:

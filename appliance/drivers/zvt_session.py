@@ -104,6 +104,10 @@ class Session:
         """How often the last message has left."""
         return self._link.copies
 
+    def has_moved(self) -> bool:
+        """Whether the terminal's address leads to another one now, or to none."""
+        return self._line.has_moved()
+
     def wake(self) -> None:
         """Any thread; never raises."""
         self._line.wake()

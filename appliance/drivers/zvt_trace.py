@@ -89,6 +89,9 @@ class ReplayLine:
         if self._reader.error is not None:
             raise Bug("the till says no ZVT")
 
+    def has_moved(self) -> bool:
+        return False
+
     def wake(self) -> None:
         """Nothing waits here."""
 

@@ -5,9 +5,11 @@ A test class inherits ScannerContract and gives a `rig`.
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from abc import ABC, abstractmethod
+from pathlib import Path
 
 import pytest
 
@@ -18,9 +20,10 @@ WAIT_S = 10.0
 
 
 class ScannerRig(ABC):
-    """A driver with the far end that can scan and be pulled out."""
+    """A driver with the far end that can scan and be pulled out. path: its name, a link."""
 
     scanner: Scanner
+    path: Path
 
     @abstractmethod
     def scan(self, text: str) -> None:
@@ -116,3 +119,20 @@ class ScannerContract(ABC):
         assert again.next() == ("scanned", "A-1")
         rig.scanner.close()
         assert again.end() is None
+
+    @pytest.mark.parametrize("scans", [False, True])
+    def test_whose_name_leads_elsewhere_is_not_heard_any_more(self, rig, running, scans):
+        rig.path.unlink()
+        rig.path.symlink_to(os.devnull)
+        if scans:
+            rig.scan("A-1")
+        trouble = running.end()
+        assert trouble is not None
+        assert trouble.code is Code.SCANNER_GONE
+        assert running.heard.empty()
+
+    def test_whose_name_is_taken_away_is_not_heard_any_more(self, rig, running):
+        rig.path.unlink()
+        trouble = running.end()
+        assert trouble is not None
+        assert trouble.code is Code.SCANNER_GONE

@@ -2,6 +2,7 @@
 a pipe with the kernel's own records in it (tests/drivers/input_pipe.py)."""
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -18,9 +19,8 @@ from tests.contract.scanner import ScannerContract, ScannerRig
 class SerialRig(ScannerRig):
     def __init__(self, simulator):
         self.simulator = simulator
-        self.scanner = SerialScanner(
-            SerialScannerOptions(simulator.address.removeprefix("serial:"))
-        )
+        self.path = Path(simulator.address.removeprefix("serial:"))
+        self.scanner = SerialScanner(SerialScannerOptions(str(self.path)))
 
     def scan(self, text):
         assert self.simulator.scan(text)
@@ -36,14 +36,13 @@ class SerialRig(ScannerRig):
 
 
 class EvdevRig(ScannerRig):
-    def __init__(self):
+    def __init__(self, path):
         pytest.importorskip("evdev")  # not to be had everywhere, see requirements/run.in
         from tests.drivers.input_pipe import Keyboard
 
-        self.keyboard = Keyboard()
-        self.scanner = EvdevScanner(
-            EvdevOptions("/dev/kassa/scanner"), open_device=self.keyboard.open
-        )
+        self.path = path
+        self.keyboard = Keyboard(path)
+        self.scanner = EvdevScanner(EvdevOptions(str(path)), open_device=self.keyboard.open)
 
     def scan(self, text):
         time.sleep(AGAIN_S)
@@ -70,7 +69,7 @@ class TestSerial(ScannerContract):
 
 class TestEvdev(ScannerContract):
     @pytest.fixture
-    def rig(self):
-        rig = EvdevRig()
+    def rig(self, tmp_path):
+        rig = EvdevRig(tmp_path / "scanner")
         yield rig
         rig.keyboard.pull_out()

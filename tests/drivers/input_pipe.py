@@ -1,7 +1,7 @@
 """A keyboard without a kernel: evdev's own device class reading from a pipe.
 
 Real: struct input_event as bytes, evdev's C code that reads and unpacks them, its event objects,
-the poll on a file descriptor. Not real: opening /dev/input/event*, EVIOCGRAB, and the error of a
+the poll on a file descriptor. Not real: /dev/input/event* itself, EVIOCGRAB, and the error of a
 device that was pulled out (a pipe ends, a device says ENODEV).
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import struct
+from pathlib import Path
 from typing import Any
 
 import evdev
@@ -45,28 +46,36 @@ class PipeDevice(evdev.InputDevice):
 
 
 class Keyboard:
-    """Types on a US keyboard into whatever `open` gave last."""
+    """Types on a US keyboard into whatever `open` gave last. path: where its device's name is, as
+    long as it is plugged in; it may be made to lead elsewhere."""
 
-    def __init__(self) -> None:
-        self._is_in = True
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._pipe = path.with_name(f"{path.name}.pipe")
+        self._is_in = False
+        self.plug_in()
         self._writer: int | None = None
         self.device: PipeDevice | None = None
 
     def open(self, path: str) -> PipeDevice:
-        if not self._is_in:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-        reader, self._writer = os.pipe()
-        os.set_blocking(reader, False)
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        self._writer = os.open(path, os.O_WRONLY)
         self.device = PipeDevice(reader)
         return self.device
 
     def pull_out(self) -> None:
+        if not self._is_in:
+            return
         self._is_in = False
+        self.path.unlink(missing_ok=True)
+        self._pipe.unlink()
         if self._writer is not None:
             os.close(self._writer)
             self._writer = None
 
     def plug_in(self) -> None:
+        os.mkfifo(self._pipe)
+        self.path.symlink_to(self._pipe)
         self._is_in = True
 
     def send(self, *events: tuple[int, int, int]) -> None:

@@ -311,3 +311,30 @@ def test_a_printer_that_takes_too_long_altogether_is_given_up(tmp_path):
         driven(simulator.address, print_timeout_s=0.2, status_timeout_s=5.0) as printer,
     ):
         assert trouble_of(printer, LONG).code is Code.PRINTER_FAULT
+
+
+# --- a role that goes to another printer -----------------------------------------------------------
+
+
+def test_what_is_printed_comes_out_where_the_name_leads(tmp_path):
+    name = tmp_path / "printer"
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    with (
+        simulated(tmp_path / "a") as first,
+        simulated(tmp_path / "b") as second,
+        driven(f"serial:{name}") as printer,
+    ):
+        printed = []
+        for simulator in (first, second, None, first):
+            name.unlink(missing_ok=True)
+            if simulator is not None:
+                name.symlink_to(simulator.address.removeprefix("serial:"))
+                assert printer.check().is_well
+                printer.print(RECEIPT, lambda: None)
+            else:
+                assert printer.check().code is Code.PRINTER_GONE
+                assert trouble_of(printer).code is Code.PRINTER_GONE
+            printed.append((len(first.papers), len(second.papers)))
+        assert printed == [(1, 0), (1, 1), (1, 1), (2, 1)]
+        assert first.defects == second.defects == []

@@ -201,3 +201,25 @@ def test_what_was_not_taken_is_not_delivered_after_the_line_is_given_up(far):
         while data := far.receive():
             received += len(data)
     assert received < caught.value.written
+
+
+def test_a_name_that_leads_elsewhere_is_told(tmp_path):
+    name = tmp_path / "terminal"
+    first, second = PtyEnd(), PtyEnd()
+    with contextlib.closing(first), contextlib.closing(second):
+        name.symlink_to(os.ttyname(first.slave))
+        with contextlib.closing(open_line(f"serial:{name}", time.monotonic() + WAIT_S)) as line:
+            assert not line.has_moved()
+            name.unlink()
+            assert line.has_moved()
+            name.symlink_to(os.ttyname(second.slave))
+            assert line.has_moved()
+            name.unlink()
+            name.symlink_to(os.ttyname(first.slave))
+            assert not line.has_moved()
+
+
+def test_a_connection_is_where_it_is(line, far):
+    if isinstance(far, TcpEnd):
+        far.listener.close()
+    assert not line.has_moved()

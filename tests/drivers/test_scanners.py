@@ -24,18 +24,18 @@ from tests.contract.scanner import Running
 
 
 @pytest.fixture
-def keyboard():
+def keyboard(tmp_path):
     pytest.importorskip("evdev")  # not to be had everywhere, see requirements/run.in
     from tests.drivers.input_pipe import Keyboard
 
-    keyboard = Keyboard()
+    keyboard = Keyboard(tmp_path / "keyboard")
     yield keyboard
     keyboard.pull_out()
 
 
 @pytest.fixture
 def typing(keyboard):
-    scanner = EvdevScanner(EvdevOptions("/dev/kassa/scanner"), open_device=keyboard.open)
+    scanner = EvdevScanner(EvdevOptions(str(keyboard.path)), open_device=keyboard.open)
     running = Running(scanner)
     assert running.next() == ("opened", "")
     yield running
@@ -44,7 +44,7 @@ def typing(keyboard):
 
 
 def test_the_device_is_grabbed_before_it_is_read_and_closed_after(keyboard):
-    scanner = EvdevScanner(EvdevOptions("/dev/kassa/scanner"), open_device=keyboard.open)
+    scanner = EvdevScanner(EvdevOptions(str(keyboard.path)), open_device=keyboard.open)
     running = Running(scanner)
     assert running.next() == ("opened", "")
     assert keyboard.device.is_grabbed
@@ -99,7 +99,7 @@ def test_a_code_without_an_end_is_refused_after_a_while(keyboard, typing):
 
 def test_letters_and_layouts(keyboard):
     scanner = EvdevScanner(
-        EvdevOptions("/dev/kassa/scanner", layout="de"), open_device=keyboard.open
+        EvdevOptions(str(keyboard.path), layout="de"), open_device=keyboard.open
     )
     running = Running(scanner)
     running.next()
@@ -224,7 +224,7 @@ def test_a_scanner_that_never_falls_silent_is_opened_all_the_same(simulator, mon
 
 
 def test_keys_that_were_under_way_when_it_was_opened_are_no_code(keyboard):
-    scanner = EvdevScanner(EvdevOptions("/dev/kassa/scanner"), open_device=keyboard.open)
+    scanner = EvdevScanner(EvdevOptions(str(keyboard.path)), open_device=keyboard.open)
     running = Running(scanner)
     until = time.monotonic() + 5
     while keyboard.device is None and time.monotonic() < until:

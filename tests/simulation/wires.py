@@ -140,6 +140,9 @@ class TerminalLine:
         self._check()
         self._wire.send("kiosk", data)
 
+    def has_moved(self) -> bool:
+        return False
+
     def wake(self) -> None:
         self._wire.kiosk.is_woken = True
         self._wire.kiosk.stir()
