@@ -8,8 +8,9 @@ from __future__ import annotations
 import argparse
 from typing import Final
 
+from appliance.counter import adopt_rows
 from appliance.ports import Plugged, Plugs
-from appliance.protocols import usb_ids
+from appliance.protocols import role_lines
 
 _SORTS: Final = {"usbmisc": "printer", "tty": "serial port", "input": "keys"}
 
@@ -33,12 +34,16 @@ def told(plugs: Plugs) -> str:
     seen = plugs.look()
     if not seen:
         return "nothing is plugged in that could have a role"
-    return "\n".join(line for each in seen for line in (_line(each, seen), _below(each, seen)))
+    given = role_lines.read(plugs.roles())
+    both = ((_line(each, seen, given), _below(each, seen)) for each in seen)
+    return "\n".join(line for lines in both for line in lines)
 
 
-def _line(each: Plugged, seen: tuple[Plugged, ...]) -> str:
+def _line(each: Plugged, seen: tuple[Plugged, ...], given: role_lines.Given) -> str:
     if each.serves:
-        is_what = f"in service as {each.serves}"
+        adopted = given.adopted.get(each.serves)
+        is_ours = adopted is not None and adopt_rows.means(adopted, each)
+        is_what = f"in service as {each.serves}" + (", adopted at the counter" if is_ours else "")
     elif each.role:
         other = next((one for one in seen if one.serves == each.role), None)
         is_what = f"a {each.role}, not chosen" + (f": {other.port} is" if other else "")
@@ -49,14 +54,4 @@ def _line(each: Plugged, seen: tuple[Plugged, ...]) -> str:
 
 def _below(each: Plugged, seen: tuple[Plugged, ...]) -> str:
     advice = f'; suits it: profile = "{each.profile}"' if each.profile else ""
-    return f"    {each.role or 'ROLE'} {identity(each, seen)}{advice}"
-
-
-def identity(each: Plugged, seen: tuple[Plugged, ...]) -> str:
-    """What a line of /etc/kassa/devices says after the role, so that it means this device and no
-    other: its serial number where that tells it from all others, else its port; and its model."""
-    # A number that several nodes have, of one device or of two, does not say which is meant.
-    sharing = [one for one in seen if (one.model, one.serial) == (each.model, each.serial)]
-    if usb_ids.tells_apart(each.serial) and len(sharing) == 1:
-        return f"serial {each.serial} {each.model}"
-    return f"port {each.port} {each.model}"
+    return f"    {adopt_rows.wish(each.role or 'ROLE', each, seen)}{advice}"

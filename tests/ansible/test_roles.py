@@ -146,6 +146,54 @@ def test_the_doctor_finds_no_mistake_in_the_example_s_settings(
     assert again.stdout.count("changed=0") == len(KIOSKS)
 
 
+@pytest.mark.parametrize(
+    ("before", "devices", "after"),
+    [
+        ("", [], []),
+        (
+            "scanner ask\nprinter port usb-0:1.2 # adopted by hand\n",
+            [{"role": "terminal", "by": "serial", "value": "X1"}, {"role": "printer", "by": "ask"}],
+            ["terminal serial X1", "printer ask"],
+        ),
+        (
+            "printer serial P1 04b8:0e28 # adopted at the counter\n"
+            "terminal port usb-0:1.1 11ca:0220 # adopted at the counter\n",
+            [{"role": "terminal", "by": "model", "value": "11ca:0220"}],
+            [
+                "terminal model 11ca:0220",
+                "printer serial P1 04b8:0e28 # adopted at the counter",
+            ],
+        ),
+        (
+            "scanner ask\nscanner serial S1 0c2e:0b61 # adopted at the counter\n",
+            [{"role": "scanner", "by": "ask"}],
+            ["scanner ask", "scanner serial S1 0c2e:0b61 # adopted at the counter"],
+        ),
+    ],
+)
+def test_what_was_confirmed_at_the_counter_is_kept(
+    tmp_path: Path, before: str, devices: list[dict[str, str]], after: list[str]
+) -> None:
+    file, play = tmp_path / "devices", tmp_path / "play.yml"
+    file.write_text(before)
+    template = {
+        "src": str(ANSIBLE / "roles/kassa/templates/devices.j2"), "dest": str(file), "mode": "0644"
+    }  # fmt: skip
+    text = "{{ lookup('file', '" + str(file) + "') }}"
+    # The file is read before it is written, as the role does it.
+    facts = {"ansible.builtin.set_fact": {"kassa__devices_text": text}}
+    hosts = {"hosts": "localhost", "gather_facts": False, "vars": {"kassa_devices": devices}}
+    play.write_text(
+        yaml.safe_dump([hosts | {"tasks": [facts, {"ansible.builtin.template": template}]}])
+    )
+    local = ("-c", "local", "-i", "localhost,", "-e", "ansible_python_interpreter=/usr/bin/python3")
+    for changed in (1, 0):
+        done = ansible("ansible-playbook", *local, str(play), folder=tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert f"changed={changed}" in done.stdout
+        assert file.read_text().splitlines()[1:] == after
+
+
 def test_the_example_s_secrets_can_be_encrypted(tmp_path: Path) -> None:
     """And are read again with the password alone."""
     vault = ANSIBLE / "inventories/example/group_vars/kassa_kiosks/vault.yml"
@@ -168,6 +216,7 @@ def test_the_example_s_secrets_can_be_encrypted(tmp_path: Path) -> None:
         ({"kassa_terminal_baud": 1234}, "kassa_terminal_baud must be one of"),
         ({"kassa_display_rotation": 45}, "kassa_display_rotation must be one of"),
         ({"kassa_counter_require_seller": "perhaps"}, "kassa_counter_require_seller"),
+        ({"kassa_devices": [{"role": "printer", "by": "port"}]}, "a value is a serial number"),
         ({"kassa_devices": [{"role": "mouse", "by": "port", "value": "1"}]}, "role must be one of"),
         ({"kassa_shop_token": ["a"], "kassa_gate_wait_s": "x"}, "kassa_gate_wait_s"),
         ({"kassa_shop_token": "planted secret"}, "Look at"),

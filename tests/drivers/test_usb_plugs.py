@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance import usb
+from appliance.counter import adopt_rows
 from appliance.drivers.usb_plugs import UsbPlugs
 from appliance.ports import Plugged
+from appliance.protocols.role_lines import MARK
 from tests.udev.files import FOLDER
 from tests.usb_tree import (
     ADAPTER,
@@ -60,7 +62,7 @@ def test_an_adapter_is_nobody_by_itself_and_has_a_role_by_a_line(bus: Bus) -> No
     (found,) = bus.plugs.look()
     assert (found.role, found.serves, found.is_adapter) == ("", "", True)
     assert found.port == at("2:1.0-port0")
-    bus.devices.write_text(f"terminal {usb.identity(found, (found,))}\n")
+    bus.devices.write_text(f"{adopt_rows.wish('terminal', found, (found,))}\n")
     bus.settle()
     (found,) = bus.plugs.look()
     assert (found.role, found.serves) == ("terminal", "terminal")
@@ -71,8 +73,8 @@ def test_each_port_of_an_adapter_is_a_device_of_its_own(bus: Bus) -> None:
     found = bus.plugs.look()
     assert [each.port for each in found] == [at(f"2:1.0-port{n}") for n in range(4)]
     third = found[2]
-    assert "serial" not in usb.identity(third, found), "which all four have"
-    bus.devices.write_text(f"terminal {usb.identity(third, found)}\n")
+    assert "serial" not in adopt_rows.wish("terminal", third, found), "which all four have"
+    bus.devices.write_text(f"{adopt_rows.wish('terminal', third, found)}\n")
     bus.settle()
     assert [each.serves for each in bus.plugs.look()] == ["", "", "terminal", ""]
 
@@ -173,10 +175,10 @@ def test_whatever_is_plugged_in_and_in_whatever_order(
                 continue
             each = data.draw(st.sampled_from(found))
             role = each.role or "terminal"
-            bus.devices.write_text(f"{role} {usb.identity(each, found)}\n")
+            bus.devices.write_text(f"{adopt_rows.wish(role, each, found)}\n")
             bus.settle()
             serving = [one.node for one in bus.plugs.look() if one.serves == role]
-            assert serving == [each.node], usb.identity(each, found)
+            assert serving == [each.node], adopt_rows.wish(role, each, found)
     assert lists[0] == lists[1]
 
 
@@ -211,6 +213,15 @@ def test_the_listing_says_what_is_what(bus: Bus) -> None:
         "/etc/kassa/devices gives it a role",
         f"    ROLE port {at('3:1.0-port0')} 1a86:7523",
     ]
+
+
+def test_the_listing_says_what_was_confirmed_at_the_counter(bus: Bus) -> None:
+    bus.plug("1", replace(EPSON, serial="X1234"))
+    line = "printer serial X1234 04b8:0e28"
+    for text, says in (("", ""), (f"{line} {MARK}\n", ", adopted at the counter"), (line, "")):
+        bus.devices.write_text(text)
+        bus.settle()
+        assert usb.told(bus.plugs).split("\n")[0].endswith(f": in service as printer{says}")
 
 
 def test_it_looks_where_a_system_has_these(tmp_path: Path) -> None:

@@ -144,6 +144,8 @@ def test_ssh_is_by_key_alone(made: Made):
             "kassa-links.service",
             "kassa-metrics.service",
             "kassa-enrol.path",
+            "kassa-adopt.path",
+            "kassa-adopt.service",
             "kassa-grow.service",
             "kassa-import.service",
         ),
