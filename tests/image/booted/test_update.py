@@ -31,8 +31,9 @@ HEALTHY_S = 900
 GIVEN_UP_S = 60
 """For a release that never is: each start after a cut waits for so long as well."""
 UPDATE_S = 2400.0
-START_WRITES = 400
-"""Up to which write of a start it is cut. One that has to install makes more, any other fewer."""
+START_WRITES, START_S = 400, 150.0
+"""Up to which write of a start it is cut, or up to which second where it does not write so much. One
+that has to install makes more, any other fewer."""
 pytestmark = [pytest.mark.timeout(7200)]
 
 
@@ -205,17 +206,20 @@ def record(
 
 def cut_again(
     outside: Outside, drive: VolatileDisk, uri: str, number: int, dice: random.Random
-) -> int:
-    """The start after a cut is cut as well; at which of its writes."""
+) -> str:
+    """The start after a cut is cut as well; when."""
     landed, write = dice.choice(list(Landed)), dice.randrange(1, START_WRITES)
+    longest_s = dice.uniform(START_S / 10, START_S)
     kiosk = Kiosk(outside, f"again-{number}", disk=uri, more_words=WITHOUT_SCREEN)
     drive.plan(Cut(lambda t: t.writes == write, dice, landed, on_cut=kiosk.machine.power_off))
+    when = f"at write {write}"
     with kiosk:
-        if not drive.wait_cut(BOOT_S):
-            drive.cut(dice, landed)  # it did not write so much
+        if not drive.wait_cut(longest_s):
+            drive.cut(dice, landed)
+            when = f"after {longest_s:.0f} s"
     drive.plan(None)
     drive.power_on()
-    return write
+    return when
 
 
 @pytest.fixture(scope="module")
@@ -250,8 +254,8 @@ def test_a_cut(which: str, number: int, request: pytest.FixtureRequest) -> None:
     begin = time.monotonic()
     with NbdServer(drive, outside.folder / "nbd") as server:
         if dice.random() < 1 / 3:
-            write = cut_again(outside, drive, server.uri, number, dice)
-            what += f"; and at write {write} of the next start"
+            when = cut_again(outside, drive, server.uri, number, dice)
+            what += f"; and the next start {when}"
         kiosk = Kiosk(outside, f"after-{number}", disk=server.uri, more_words=WITHOUT_SCREEN)
         with kiosk:
             kiosk.wait_up()
