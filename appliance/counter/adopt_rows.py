@@ -49,10 +49,10 @@ def is_terminal_changing(state: State, settings: DeviceSettings, now_s: float) -
         return True
     if wish is None:
         return now_s - state.terminal_changed_at < SETTLE_S
-    return any(
-        means(wish.line, each) and not each.serves and each.role in ("", TERMINAL)
-        for each in state.plugged
-    )
+    meant = [each for each in state.plugged if means(wish.line, each)]
+    could = [each for each in meant if not each.serves and each.role in ("", TERMINAL)]
+    # Of two with one number, which a line cannot tell apart, it is enough that one serves.
+    return bool(could) and not any(each.serves == TERMINAL for each in meant)
 
 
 def means(line: str, each: Plugged) -> bool:
@@ -119,9 +119,11 @@ def _row(
     is_locked: bool,
 ) -> DeviceRow:
     assert state.plugged is not None
-    adopted = state.adopted.get(role)
-    is_ours = adopted is not None and means(adopted.line, each)
+    line = state.adopted[role].line if role in state.adopted else ""
     serving = next((one for one in state.plugged if one.serves == role), None)
+    # Of two with one number, which a line cannot tell apart, it is the one that serves.
+    is_twin = serving is not None and serving != each and means(line, serving)
+    is_ours = means(line, each) and not is_twin
     if each.serves:
         is_what, serving = DeviceState.SERVES, None
     elif role in state.given.named:

@@ -197,7 +197,7 @@ class EscposPrinter:
     def _on_line(self, work: Callable[[PrinterLine], T]) -> T:
         """What comes before a document. A line that was open since the last time may have ended
         meanwhile (network printers hang up when idle; a plug was out and in): that is told by
-        opening it anew, and no trouble when that works. So is a role that is another printer's now."""
+        opening it anew, and no trouble when that works. So is a name that leads elsewhere now."""
         if self._line is not None and self._line.has_moved():
             log.info("printer_moved", address=self._options.address)
             self.close()

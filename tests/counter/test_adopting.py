@@ -33,9 +33,9 @@ def printer(at: str, serves: str = "", serial: str = "") -> Plugged:
     )
 
 
-def terminal(at: str, serves: str = "") -> Plugged:
+def terminal(at: str, serves: str = "", serial: str = "") -> Plugged:
     node = f"/dev/ttyACM{at}"
-    return Plugged(node, "tty", port(at), VERIFONE, "", "terminal", serves, "Verifone")
+    return Plugged(node, "tty", port(at), VERIFONE, serial, "terminal", serves, "Verifone")
 
 
 ADAPTER = Plugged("/dev/ttyUSB0", "tty", port("4"), CH340, "", "", "", "CH340", is_adapter=True)
@@ -283,3 +283,24 @@ def test_what_serves_for_years_does_not_keep_all_facts(counter: Bench) -> None:
     assert counter.core.journal.open_subjects() == [after.id]
     counter.restart()
     assert Wishes(counter).lines == lines
+
+
+def test_a_twin_with_the_same_number_is_another_device(counter: Bench) -> None:
+    """It is offered by its port, and while it is there the one that serves is not in doubt."""
+    wishes = Wishes(counter)
+    counter.core.adopting.seen((terminal("1.2", serial="V1234567"),), "")
+    (row,) = shown(counter)
+    counter.do(Action.CONFIRM, row.id)
+    assert wishes.lines == (f"terminal serial V1234567 {VERIFONE}",)
+    both = (terminal("1.2", "terminal", "V1234567"), terminal("1.4", serial="V1234567"))
+    counter.core.adopting.seen(both, wishes.file)
+    counter.clock.pass_(SETTLE_S)
+    now_s = counter.clock.monotonic()
+    assert not is_terminal_changing(counter.core.state, counter.settings.devices, now_s)
+    ours, twin = sorted(shown(counter), key=lambda row: row.place)
+    assert (ours.state, ours.may_release) == (DeviceState.SERVES, True)
+    assert (twin.state, twin.may_adopt, twin.may_release) == (DeviceState.OFFERED, True, False)
+    counter.do(Action.OPEN, twin.id)
+    counter.do(Action.CONFIRM, twin.id)
+    assert wishes.lines == (f"terminal port {port('1.4')} {VERIFONE}",)
+    assert is_terminal_changing(counter.core.state, counter.settings.devices, now_s)

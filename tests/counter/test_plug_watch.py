@@ -1,5 +1,5 @@
-"""From the bus to the journal and back to the name under /dev/kassa: real files, the real scripts of
-udev's rules, root's real program, and a real journal."""
+"""From the bus to the journal and back to the name under /dev/kassa: real files, the real scripts
+of udev's rules, root's real program, and a real journal."""
 
 from __future__ import annotations
 

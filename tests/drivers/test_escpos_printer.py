@@ -313,7 +313,7 @@ def test_a_printer_that_takes_too_long_altogether_is_given_up(tmp_path):
         assert trouble_of(printer, LONG).code is Code.PRINTER_FAULT
 
 
-# --- a role that goes to another printer -----------------------------------------------------------
+# --- a role that goes to another printer ----------------------------------------------------------
 
 
 def test_what_is_printed_comes_out_where_the_name_leads(tmp_path):

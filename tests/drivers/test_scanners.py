@@ -98,9 +98,7 @@ def test_a_code_without_an_end_is_refused_after_a_while(keyboard, typing):
 
 
 def test_letters_and_layouts(keyboard):
-    scanner = EvdevScanner(
-        EvdevOptions(str(keyboard.path), layout="de"), open_device=keyboard.open
-    )
+    scanner = EvdevScanner(EvdevOptions(str(keyboard.path), layout="de"), open_device=keyboard.open)
     running = Running(scanner)
     running.next()
     keyboard.type("YZ-")  # typed on a US keyboard

@@ -32,8 +32,8 @@ GIVEN_UP_S = 60
 """For a release that never is: each start after a cut waits for so long as well."""
 UPDATE_S = 2400.0
 START_WRITES, START_S = 400, 150.0
-"""Up to which write of a start it is cut, or up to which second where it does not write so much. One
-that has to install makes more, any other fewer."""
+"""Up to which write of a start it is cut, or up to which second where it does not write so much.
+One that has to install makes more, any other fewer."""
 pytestmark = [pytest.mark.timeout(7200)]
 
 
