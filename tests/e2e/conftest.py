@@ -18,7 +18,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from appliance.counter.screen import Action, Screen
 from tests.web.fake import FakeCounter
 from tests.web.samples import AT
-from web import WebSettings, create_app
+from web import Counter, WebSettings, create_app
 from web.settings import Display
 
 ROOT = Path(__file__).parents[2]
@@ -72,10 +72,23 @@ class Kiosk:
 
 def serve(port: int = 0, display: Display = Display()) -> Kiosk:  # noqa: B008 - a constant
     """A kiosk on this port, or on a free one."""
+    counter = FakeCounter()
+    address, end = served(counter, port, display)
+
+    def stop() -> None:
+        counter.stop()
+        end()
+
+    return Kiosk(counter, address, stop)
+
+
+def served(
+    counter: Counter, port: int = 0, display: Display | None = None
+) -> tuple[str, Callable[[], None]]:
+    """The pages of a counter: their address, and what ends them once the counter has ended."""
     listener = socket.create_server(("127.0.0.1", port))
     host = f"127.0.0.1:{listener.getsockname()[1]}"
-    counter = FakeCounter()
-    settings = WebSettings(hosts=(host,), heartbeat_s=1, display=display)
+    settings = WebSettings(hosts=(host,), heartbeat_s=1, display=display or Display())
     app = create_app(counter, settings, now=lambda: datetime.fromisoformat(AT))
     server = make_server(
         "127.0.0.1", 0, app, threaded=True, request_handler=Quiet, fd=listener.fileno()
@@ -86,12 +99,11 @@ def serve(port: int = 0, display: Display = Display()) -> Kiosk:  # noqa: B008 -
 
     def stop() -> None:
         if thread.is_alive():
-            counter.stop()
             server.shutdown()
             thread.join(WAIT_MS / 1000)
             server.server_close()
 
-    return Kiosk(counter, f"http://{host}", stop)
+    return f"http://{host}", stop
 
 
 @pytest.fixture

@@ -65,6 +65,11 @@ def confirm(kiosk: Kiosk, begin: str) -> None:
     """The first device that is offered is taken into service, which root then writes down.
     begin: of its line."""
     kiosk.scan_to("KASSA-DEVICES", "devices")
+    kiosk.scan_until(
+        kiosk.outside.shop.badges["Anna K."],
+        lambda: "Anna K." in kiosk.get("/screen"),
+        "the seller is signed in",
+    )
     kiosk.screenshot("devices")
     kiosk.scan_until(
         "KASSA-CONFIRM",
