@@ -132,8 +132,8 @@ class Terminal(Protocol):
 
     def baseline(self) -> Baseline:
         """The last transaction before the next charge: from memory where nobody else can have used
-        the terminal, else the terminal is asked. Raises TerminalTrouble when it is not connected
-        or does not answer."""
+        the terminal, else the terminal is asked. Raises TerminalTrouble when it is not connected,
+        does not answer, or its name leads to another one than is connected."""
 
     def authorise(self, charge: Charge, observer: TerminalObserver) -> Outcome:
         """Charge once. Raises TerminalTrouble only when certainly nothing left the kiosk; after
