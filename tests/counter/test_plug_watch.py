@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -23,6 +24,7 @@ from tests.counter.harness import EUR, Bench, bench
 from tests.image.test_adopt import adopt
 from tests.usb_tree import EPSON, SCANNER, Bus
 
+T = TypeVar("T")
 WAIT_S = 10.0
 LEFT, RIGHT = replace(EPSON, serial="LEFT1"), replace(EPSON, serial="RIGHT2")
 USES = {"printer": "usbmisc", "scanner": "input"}
@@ -38,10 +40,11 @@ class Posts:
     def post(self, event: Callable[[Core], object]) -> None:
         self.waiting.put(event)
 
-    def ask(self, event: Callable[[Core], object]) -> None:
+    def ask(self, event: Callable[[Core], T]) -> T:
         raise AssertionError("it waits for nobody")
 
-    fail = ask
+    def fail(self, what: str) -> None:
+        raise AssertionError(what)
 
 
 class Box:
@@ -121,7 +124,7 @@ def test_from_the_plug_to_the_name_and_from_one_printer_to_the_other(box: Box) -
     box.bus.plug("1.2", RIGHT)
     box.until(lambda: set(box.rows()) == {"1.1", "1.2"})
     assert box.serving() == "", "nobody has confirmed one"
-    names = {}
+    names: dict[str, str] = {}
     for place, serial in (("1.2", "RIGHT2"), ("1.1", "LEFT1"), ("1.2", "RIGHT2")):
         confirm(box, place)
         wish = f"printer serial {serial} 04b8:0e28"

@@ -117,7 +117,10 @@ def test_confirmed_they_serve(kiosk: Kiosk) -> None:
     pay(kiosk, "10001", kiosk.outside.terminal)
     kiosk.until(lambda: kiosk.outside.printer.papers, "the receipt")
     assert "in service as terminal, adopted at the counter" in kiosk.ssh("kassa usb")
-    assert kiosk.ssh("runuser -u kassa -- kassa journal export | grep -c device.adopted; true").strip() == "2"
+    assert (
+        kiosk.ssh("runuser -u kassa -- kassa journal export | grep -c device.adopted; true").strip()
+        == "2"
+    )
 
 
 def test_after_a_restart_they_still_do(kiosk: Kiosk) -> None:
