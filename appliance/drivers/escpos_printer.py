@@ -380,6 +380,9 @@ class EscposPrinter:
         until = self._clock() + self._options.finish_timeout_s
         while True:
             found = diagnosis(self._ask_in_job(line, *Query))
+            if found is not None and found[0] is Code.NO_PAPER:
+                # The answers are moments apart: so does a cover look that opens between two.
+                found = diagnosis(self._ask_in_job(line, *Query)) or found
             if found is None or found[1] != Flag.FEEDING.value or self._clock() >= until:
                 return found
             self._listen(line, self._clock() + _POLL_S)
