@@ -146,7 +146,9 @@ class Counter:
         self._terminal = TerminalWorker(devices.terminal, self, clock)
         self._printer = PrinterWorker(devices.printer, self, settings.language)
         self._scanner = ScannerWorker(devices.scanner, self) if devices.scanner else None
-        self._plugs = PlugWatch(devices.plugs, self, journal.parent) if devices.plugs else None
+        self._plugs = (
+            PlugWatch(devices.plugs, self, journal.parent, clock) if devices.plugs else None
+        )
         chance = random.Random(token(8))  # noqa: S311 - jitter, no secret
         self._shop = ShopLink(
             devices.shop, self, clock, lambda: Reader(journal), self.health, chance

@@ -6,12 +6,15 @@ written is always all that is wished, so that whatever came between is made good
 
 from __future__ import annotations
 
+import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import structlog
 
+from appliance.counter.clock import Clock
 from appliance.counter.core import Core
 from appliance.counter.whole_file import write_whole
 from appliance.counter.workers import Loop
@@ -21,6 +24,8 @@ from appliance.protocols import role_lines
 log = structlog.get_logger()
 
 LOOK_EVERY_S: Final = 2.0
+REMIND_AFTER_S, REMIND_MOST_S = 5.0, 300.0
+"""When a wish that root has not fulfilled is told again; then ever more rarely, up to the latter."""
 WISHES: Final = "devices/wanted"
 """Below the data folder; kassa-adopt.path watches it there (image/package)."""
 _LARGEST: Final = 4096
@@ -29,11 +34,14 @@ _LARGEST: Final = 4096
 class PlugWatch:
     """plugs: who looks. data: the data folder."""
 
-    def __init__(self, plugs: Plugs, loop: Loop, data: Path) -> None:
+    def __init__(self, plugs: Plugs, loop: Loop, data: Path, clock: Clock) -> None:
         self._plugs, self._loop, self._file = plugs, loop, data / WISHES
+        self._clock = clock
+        self._remind_at, self._pause_s = float("inf"), REMIND_AFTER_S
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._wanted: tuple[str, ...] | None = None  # None until the journal was read
+        self._is_new = False
         self._told: tuple[tuple[Plugged, ...], str] | None = None
         self._thread = threading.Thread(target=self._run, name="plugs", daemon=True)
 
@@ -56,6 +64,7 @@ class PlugWatch:
 
     def _want(self, lines: tuple[str, ...]) -> None:
         self._wanted = lines
+        self._is_new = True
         self._wake.set()
 
     def _run(self) -> None:
@@ -64,6 +73,7 @@ class PlugWatch:
             try:
                 self._write()
                 self._look()
+                self._remind()
             except Exception:
                 # Nothing depends on it but what may be confirmed: the next turn tries again.
                 log.exception("plugs_failed")
@@ -89,6 +99,27 @@ class PlugWatch:
             log.warning("wishes_not_written", why=str(error))
         else:
             log.info("wishes_written", lines=len(self._wanted))
+
+    def _remind(self) -> None:
+        """A change that comes while root's program runs passes systemd unseen."""
+        now_s = self._clock.monotonic()
+        if self._is_new:
+            self._is_new, self._pause_s = False, REMIND_AFTER_S
+            self._remind_at = now_s + self._pause_s
+        elif now_s >= self._remind_at and not self._is_fulfilled():
+            with suppress(OSError):  # it is not there: the next turn writes it
+                os.utime(self._file)
+            self._pause_s = min(2 * self._pause_s, REMIND_MOST_S)
+            self._remind_at = now_s + self._pause_s
+
+    def _is_fulfilled(self) -> bool:
+        """Whether the file of roles says what is wished, but for what its administrator says."""
+        if self._wanted is None or self._told is None:
+            return True
+        given = role_lines.read(self._told[1])
+        adopted = {line for role, line in given.adopted.items() if role not in given.named}
+        wanted = {line for line in self._wanted if line.split(" ")[0] not in given.named}
+        return adopted == wanted
 
     def _written(self) -> str:
         """What is there now; "" for nothing, which wishes nothing."""

@@ -59,7 +59,7 @@ class Box:
 
     def _begin(self) -> None:
         self.posts = Posts()
-        self.watch = PlugWatch(self.bus.plugs, self.posts, self.data)
+        self.watch = PlugWatch(self.bus.plugs, self.posts, self.data, self.counter.clock)
         self.watch.join(self.counter.core)
         self.watch.start()
 
@@ -199,3 +199,38 @@ def test_a_folder_that_cannot_be_written_is_tried_again(box: Box) -> None:
     time.sleep(0.2)  # some turns
     box.wishes.parent.unlink()
     box.until(lambda: box.wished() == ["printer serial LEFT1 04b8:0e28"])
+
+
+def test_a_wish_that_root_did_not_notice_is_told_again_ever_more_rarely(box: Box) -> None:
+    box.bus.plug("1.1", LEFT)
+    box.until(lambda: "1.1" in box.rows())
+    confirm(box, "1.1")
+    box.until(lambda: bool(box.wished()))
+    time.sleep(0.2)  # it has been told, and the time is counted from there
+    told, waited = box.wishes.stat().st_mtime_ns, []
+    for pause_s in (5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0):
+        box.counter.clock.pass_(pause_s - 0.5)
+        time.sleep(0.1)  # some turns
+        waited.append(box.wishes.stat().st_mtime_ns == told)
+        box.counter.clock.pass_(0.5)
+        box.until(lambda: box.wishes.stat().st_mtime_ns != told)  # noqa: B023
+        told = box.wishes.stat().st_mtime_ns
+    assert all(waited)
+    box.root()
+    box.until(lambda: box.state("1.1") is DeviceState.SERVES)
+    box.counter.clock.pass_(1000.0)
+    time.sleep(0.2)
+    assert box.wishes.stat().st_mtime_ns == told, "it is fulfilled"
+
+
+def test_what_an_administrator_has_named_is_not_told_again(box: Box) -> None:
+    box.bus.plug("1.1", LEFT)
+    box.until(lambda: "1.1" in box.rows())
+    confirm(box, "1.1")
+    box.until(lambda: bool(box.wished()))
+    box.bus.devices.write_text("printer serial RIGHT2\n")
+    box.until(lambda: box.state("1.1") is DeviceState.NAMED)
+    told = box.wishes.stat().st_mtime_ns
+    box.counter.clock.pass_(1000.0)
+    time.sleep(0.2)
+    assert box.wishes.stat().st_mtime_ns == told
