@@ -25,7 +25,7 @@ log = structlog.get_logger()
 
 LOOK_EVERY_S: Final = 2.0
 REMIND_AFTER_S, REMIND_MOST_S = 5.0, 300.0
-"""When a wish that root has not fulfilled is told again; then ever more rarely, up to the latter."""
+"""When a wish that root has not fulfilled is told again; then ever more rarely, to the latter."""
 WISHES: Final = "devices/wanted"
 """Below the data folder; kassa-adopt.path watches it there (image/package)."""
 _LARGEST: Final = 4096
