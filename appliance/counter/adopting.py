@@ -100,9 +100,12 @@ class AdoptingDesk:
     # --- what a person does -----------------------------------------------------------------------
 
     def show(self) -> None:
-        """The page, with the first row marked that may be confirmed."""
+        """The page, with the first row marked that may be confirmed. One whose role nobody has
+        comes before one that would take another's place: two scans shall not do that unseen."""
         found = self._rows()
-        first = next((row for row in found if row.may_adopt), found[0] if found else None)
+        free = (row for row in found if row.may_adopt and not row.instead)
+        may = (row for row in found if row.may_adopt)
+        first = next(free, next(may, found[0] if found else None))
         self._ledger.go(Place(Page.DEVICES, about=first.id if first else ""))
 
     def next(self) -> None:

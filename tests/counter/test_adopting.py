@@ -304,3 +304,17 @@ def test_a_twin_with_the_same_number_is_another_device(counter: Bench) -> None:
     counter.do(Action.CONFIRM, twin.id)
     assert wishes.lines == (f"terminal port {port('1.4')} {VERIFONE}",)
     assert is_terminal_changing(counter.core.state, counter.settings.devices, now_s)
+
+
+def test_what_would_take_anothers_place_is_not_marked_before_what_is_missing(
+    counter: Bench,
+) -> None:
+    seen = (terminal("1", "terminal"), terminal("2"), printer("3"))
+    counter.core.adopting.seen(seen, "printer ask\n")
+    rows = {row.id: row for row in shown(counter)}
+    assert rows[counter.core.state.place.about].role == "printer"
+    counter.do(Action.CANCEL)
+    counter.core.adopting.seen((*seen[:2], printer("3", "printer")), "")
+    rows = {row.id: row for row in shown(counter)}
+    marked = rows[counter.core.state.place.about]
+    assert (marked.role, marked.place) == ("terminal", "2")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -61,15 +62,23 @@ def devices(kiosk: Kiosk) -> str:
     return kiosk.ssh("cat /etc/kassa/devices")
 
 
-def confirm(kiosk: Kiosk, begin: str) -> None:
-    """The first device that is offered is taken into service, which root then writes down.
-    begin: of its line."""
+def marked(kiosk: Kiosk) -> str:
+    """What the screen says of the marked row."""
+    found = re.search(r'aria-current="true">(.*?)</(?:button|div)>', kiosk.get("/screen"), re.S)
+    return found[1] if found else ""
+
+
+def confirm(kiosk: Kiosk, begin: str, place: str = "") -> None:
+    """The first device that is offered, or the one at this place, is taken into service, which root
+    then writes down. begin: of its line."""
     kiosk.scan_to("KASSA-DEVICES", "devices")
     kiosk.scan_until(
         kiosk.outside.shop.badges["Anna K."],
         lambda: "Anna K." in kiosk.get("/screen"),
         "the seller is signed in",
     )
+    if place and place not in marked(kiosk):
+        kiosk.scan_until("KASSA-NEXT", lambda: place in marked(kiosk), "it is marked")
     kiosk.screenshot("devices")
     kiosk.scan_until(
         "KASSA-CONFIRM",
@@ -154,7 +163,9 @@ def test_of_two_printers_alike_the_confirmed_one_prints(
     printer, cable = spare
     cable.plug()
     kiosk.until(lambda: kiosk.ssh("kassa usb").count("TM-T20III") == 2, "it is seen")
-    confirm(kiosk, "printer port ")
+    found = re.search(r"a printer, not chosen.*\n.*usb-0:([0-9]+):", kiosk.ssh("kassa usb"))
+    assert found is not None
+    confirm(kiosk, "printer port ", f"USB port {found[1]} ")
     kiosk.wait_well()
     printed = len(kiosk.outside.printer.papers)
     pay(kiosk, "10009", second)
@@ -167,6 +178,11 @@ def test_taken_out_of_service_it_is_not_printed_at_any_more(
 ) -> None:
     printed = len(spare[0].papers)
     kiosk.scan_to("KASSA-DEVICES", "devices")
+    kiosk.scan_until(
+        "KASSA-NEXT",
+        lambda: all(text in marked(kiosk) for text in ("Printer", "· in service")),
+        "it is marked",
+    )
     kiosk.screenshot("in-service")
     kiosk.scan_until(
         "KASSA-RELEASE", lambda: MARK not in devices(kiosk), "root has taken the line out"
