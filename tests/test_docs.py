@@ -190,7 +190,7 @@ def test_the_example_shows_every_key_once():
 # Another way to say the same as a key that the example sets, or no default of its own.
 NO_DEFAULTS = {
     "token", "token_file", "timezone", "ca_file", "keys_file", "keys_credential", "sellers_file",
-    "cert_file", "key_file", "token_credential",
+    "cert_file", "key_file", "token_credential", "password_credential",
 }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from appliance.counter import config_schema as schema
+from appliance.counter import config_secrets as secrets
 from appliance.counter.config_lines import Lines, crowded_line, find_lines
 from appliance.counter.config_rules import (
     NOWHERE,
@@ -27,24 +28,28 @@ from appliance.counter.config_rules import (
     shown,
 )
 from appliance.counter.config_schema import SECTIONS, Config
-from appliance.counter.link_keys import read_keys
+from appliance.counter.config_secrets import CREDENTIALS
 from appliance.domain.errors import ConfigTrouble
 from appliance.domain.money import Money, MoneyError
-from appliance.protocols.links.signing import Key
 
-__all__ = ["DEFAULT_FILE", "Config", "Secret", "load", "parse"]
+__all__ = ["CREDENTIALS", "DEFAULT_FILE", "Config", "Secret", "SecretsMissing", "load", "parse"]
 
 DEFAULT_FILE: Final = Path("/etc/kassa/kassa.toml")
 LARGEST_FILE: Final = 64 * 1024
 """Bytes. A configuration has about 2 KiB; what is larger is some other file."""
-LARGEST_SECRET: Final = 4096
-LARGEST_KEYS: Final = 64 * 1024
-CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"
-"""Where systemd puts what a unit's LoadCredential= names: systemd.exec(5), Credentials."""
 
 _AT_LINE = re.compile(r" \(at line (\d+), column \d+\)\Z")
 _AT_END = " (at end of document)"
 _SECRET_SOURCES = ("token", "token_file", "token_credential")
+
+
+class SecretsMissing(ConfigTrouble):
+    """Nothing is wrong with the settings but that secrets are not to be had. config: with
+    stand-ins in their places. missing: "key: what is wrong; its cure", by section."""
+
+    def __init__(self, mistakes: list[str], config: Config, missing: Mapping[str, str]) -> None:
+        super().__init__(mistakes)
+        self.config, self.missing = config, missing
 
 
 def load(
@@ -54,7 +59,8 @@ def load(
 
     names: what the program has under a name, by "section.key": {"terminal.kind": {"zvt"}, …};
     the value of each key named so must be among them. environ: where systemd's credentials are
-    looked up. Raises ConfigTrouble with every mistake that was found.
+    looked up. Raises ConfigTrouble with every mistake that was found, SecretsMissing where all of
+    them are secrets.
     """
     try:
         with file.open("rb") as stream:
@@ -143,6 +149,7 @@ class _Reader:
         self._names = names
         self._environ = environ
         self._mistakes: list[tuple[int, str]] = []
+        self._missing: dict[str, tuple[int, str, str]] = {}
 
     def config(self) -> Config:
         self._strangers()
@@ -151,21 +158,35 @@ class _Reader:
         self._blank(values["display"])
         self._lease(values["counter"], values["terminal"])
         self._token(values["shop"])
+        self._password(values["terminal"])
         self._proxy(values["shop"])
         self._kind_of_shop(values["shop"])
         self._scanner(values["scanner"])
-        self._links(values["links"])
+        self._links(values)
         self._pair(values["metrics"], "metrics")
         for section in schema.BY_LINK:
             self._by_link(section, values[section], values["links"])
+        lacking = [(line, text) for line, text, _ in self._missing.values()]
+        mistakes = [text for _, text in sorted([*self._mistakes, *lacking])]
         if self._mistakes:
-            raise ConfigTrouble([text for _, text in sorted(self._mistakes)])
-        return Config(**{name: kind(**values[name]) for name, kind in SECTIONS.items()})
+            raise ConfigTrouble(mistakes)
+        found = Config(**{name: kind(**values[name]) for name, kind in SECTIONS.items()})
+        if lacking:
+            said = {section: what for section, (_, _, what) in self._missing.items()}
+            raise SecretsMissing(mistakes, found, said)
+        return found
 
-    def _wrong(self, what: object, section: str, key: str = "") -> None:
+    def _mistake(self, what: object, section: str, key: str) -> tuple[int, str]:
         line = self._lines.of(section, key) if key else self._lines.of(section)
         label = f"[{section}] {key}".rstrip()
-        self._mistakes.append((line, f"{self._file}:{line}: {label}: {what}"))
+        return line, f"{self._file}:{line}: {label}: {what}"
+
+    def _wrong(self, what: object, section: str, key: str = "") -> None:
+        self._mistakes.append(self._mistake(what, section, key))
+
+    def _lacks(self, what: Wrong, section: str, key: str) -> None:
+        """The section's secret is not to be had; a stand-in is in its place."""
+        self._missing[section] = (*self._mistake(what, section, key), f"{key}: {what}")
 
     def _strangers(self) -> None:
         """What stands at the top level and is no section of ours."""
@@ -263,45 +284,35 @@ class _Reader:
         if source == "token" or shop.get(source) is None:
             return
         try:
-            shop["token"] = self._secret(source, shop[source])
+            shop["token"] = secrets.token(source, shop[source], self._environ)
         except Wrong as wrong:
-            self._wrong(wrong, "shop", source)
+            self._lacks(wrong, "shop", source)
+            shop["token"] = secrets.STAND_IN_TOKEN
+
+    def _password(self, terminal: dict[str, Any]) -> None:
+        source = "password_credential"
+        if terminal.get(source) is None:
+            return
+        if "password" in self._content["terminal"]:
+            self._wrong(
+                f"only one of password and {source} may be given; delete the other",
+                "terminal",
+                source,
+            )
+            return
+        try:
+            terminal["password"] = secrets.password(source, terminal[source], self._environ)
+        except Wrong as wrong:
+            self._lacks(wrong, "terminal", source)
 
     def _proxy(self, shop: dict[str, Any]) -> None:
         # Only a tunnel is asked of a proxy; without TLS it would read the token.
         if shop.get("proxy") and not shop.get("url", "https:").startswith("https:"):
             self._wrong("is for https alone; delete it, or write url with https", "shop", "proxy")
 
-    def _secret(self, source: str, name: str | Path) -> Secret:
-        """The secret in a file of its own. Its content is in no message."""
-        file, content = self._hidden(source, name, "the shop's token", LARGEST_SECRET)
-        if not re.fullmatch(rb"[!-~]+", content) or len(content) > LARGEST_SECRET:
-            raise Wrong(f"{file} holds no token; put it there as one line of printable ASCII")
-        return Secret(content.decode("ascii"))
-
-    def _hidden(self, source: str, name: str | Path, what: str, largest: int) -> tuple[Path, bytes]:
-        """The file that a key ending in _file or _credential names, and what is in it."""
-        file = Path(name)
-        if source.endswith("_credential"):
-            directory = self._environ.get(CREDENTIALS)
-            if not directory:
-                other = source.replace("_credential", "_file")
-                raise Wrong(
-                    f"there is no ${CREDENTIALS}; start by systemd with "
-                    f"LoadCredential={name}:/path, or use {other}"
-                )
-            file = Path(directory) / name
-        try:
-            with file.open("rb") as stream:
-                return file, stream.read(largest + 1).strip()
-        except OSError as error:
-            raise Wrong(
-                f"{file} cannot be read ({error.strerror}); put {what} there, "
-                "readable for the group kassa"
-            ) from None
-
-    def _links(self, links: dict[str, Any]) -> None:
+    def _links(self, values: dict[str, dict[str, Any]]) -> None:
         """The keys of the file beside those that stand in kassa.toml; and what needs them."""
+        links = values["links"]
         if links.get("listen") and not links.get("public_url"):
             self._wrong("needs public_url, what devices call this counter", "links", "listen")
         self._pair(links, "links")
@@ -309,35 +320,26 @@ class _Reader:
         if len(sources) > 1:
             self._wrong("only one of keys_file and keys_credential", "links", sources[1])
             return
+        name = links.get("sign_with", "")
         keys = dict(links.get("keys", {}))
         for source in sources:
             try:
-                keys |= self._keys(source, links[source])
+                keys |= secrets.keys(source, links[source], self._environ)
             except Wrong as wrong:
-                self._wrong(wrong, "links", source)
-                del links["keys"]  # what is missing there says nothing
-                return
+                self._lacks(wrong, "links", source)
+                needed = {name, *(values[each].get("answer_key", "") for each in schema.BY_LINK)}
+                keys |= secrets.stand_in_keys(needed - {""} or {"none"})
         links["keys"] = keys
-        name = links.get("sign_with", "")
         if name and (name not in keys or not keys[name].can_sign):
             self._wrong("is no key that can sign; add it to the keys", "links", "sign_with")
         if links.get("accept") == "signed" and not keys:
-            self._wrong('needs keys; give keys_file = "/path"', "links", "accept")
+            self._wrong('needs keys; give keys_credential = "link-keys"', "links", "accept")
 
     def _pair(self, values: dict[str, Any], section: str) -> None:
         if (values.get("cert_file") is None) != (values.get("key_file") is None):
             self._wrong(
                 "one is given alone; give cert_file and key_file, or neither", section, "cert_file"
             )
-
-    def _keys(self, source: str, name: str | Path) -> Mapping[str, Key]:
-        file, content = self._hidden(source, name, "the keys", LARGEST_KEYS)
-        try:
-            return read_keys(content.decode("ascii"))
-        except UnicodeDecodeError:
-            raise Wrong(f"{file} is no ASCII text; write a key a line") from None
-        except ValueError as error:
-            raise Wrong(f"{file}, {error}") from None
 
     def _by_link(self, section: str, device: dict[str, Any], links: dict[str, Any]) -> None:
         """What an application needs that is reached by links."""

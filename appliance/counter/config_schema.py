@@ -140,6 +140,7 @@ class Shop:
 class Terminal:
     """response_timeout_s: from a command to the terminal's response (ZVT: T3).
     completion_timeout_s: from there to the end, begun anew by each sign of life (ZVT: T4).
+    password: from wherever the file says; one of the two keys is given, or neither.
     trace: every message goes to a file in data_dir, free of card numbers and passwords.
 
     Of kind "pay-api": answer_key, the id of the key that its answers are signed with.
@@ -150,6 +151,7 @@ class Terminal:
     address: Annotated[Address, rules.address("serial", "tcp")] = TERMINAL
     baud: Annotated[int, _ZVT_BAUD] = 9600
     password: Annotated[Secret, _PASSWORD] = FACTORY_PASSWORD
+    password_credential: Annotated[str | None, _NAMED] = None
     connect_timeout_s: Annotated[float, rules.seconds(0.1, 60)] = 5.0
     response_timeout_s: Annotated[float, rules.seconds(0.1, 60)] = 5.0
     completion_timeout_s: Annotated[float, rules.seconds(1, 600)] = 180.0
@@ -233,8 +235,8 @@ class Links:
     ] = "none"
     start: Annotated[str, rules.choice("by-itself", "seller", what="a way to start")] = "by-itself"
     return_to: Annotated[tuple[str, ...], rules.texts(32, rules.target())] = ()
-    keys_file: Annotated[Path | None, rules.path()] = None
     keys_credential: Annotated[str | None, _NAMED] = None
+    keys_file: Annotated[Path | None, rules.path()] = None
     keys: Annotated[Mapping[str, signing.Key], rules.keys()] = field(default_factory=dict)
     sign_with: Annotated[str, rules.text(64, may_be_empty=True)] = ""
     pages: Annotated[tuple[str, ...], rules.texts(8, rules.origin())] = ()

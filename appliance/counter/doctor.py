@@ -15,6 +15,7 @@ from typing import Final
 
 from appliance.counter import doctor_devices, doctor_links, doctor_machine
 from appliance.counter.config_schema import Config
+from appliance.counter.doctor_config import secrets
 from appliance.counter.doctor_devices import Drivers
 from appliance.counter.doctor_findings import Finding, failed, render
 from appliance.counter.doctor_machine import Machine
@@ -50,7 +51,10 @@ def diagnose(
         if is_alone:
             port = doctor_machine.port_is_free(config.web.host, config.web.port, machine)
             findings.append(port)
-        findings += doctor_devices.devices(config, drivers, machine, may_speak=is_alone)
+        findings.append(secrets(config))
+        findings += doctor_devices.devices(
+            config, drivers, machine, may_speak=is_alone, missing=missing
+        )
         no_token = missing.get("shop")
         findings += [no_token] if no_token else doctor_devices.shop(config, drivers, machine)
         findings.append(missing.get(doctor_links.NAME) or doctor_links.links(config.links))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,8 +40,15 @@ class Drivers:
 
 
 def devices(
-    config: Config, drivers: Drivers, machine: Machine, *, may_speak: bool
+    config: Config,
+    drivers: Drivers,
+    machine: Machine,
+    *,
+    may_speak: bool,
+    missing: Mapping[str, Finding],
 ) -> Iterator[Finding]:
+    """missing: as doctor.diagnose. What lacks its secret is not spoken to: a terminal may count
+    wrong passwords."""
     addresses = {
         "terminal": config.terminal.address,
         "printer": config.printer.address,
@@ -53,11 +60,13 @@ def devices(
         "scanner": lambda: _scanner(drivers.scanner),
     }
     for name, talk in talks.items():
+        if name in missing:
+            yield missing[name]
         if name in BY_LINK and getattr(config, name).kind == BY_LINK[name]:
             yield from by_link(name, config)
         elif bad := node(name, addresses[name], machine):
             yield bad
-        elif may_speak or (name == "scanner" and drivers.scanner is None):
+        elif (may_speak and name not in missing) or (name == "scanner" and drivers.scanner is None):
             try:
                 yield from talk()
             except Trouble as trouble:

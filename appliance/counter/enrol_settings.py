@@ -23,6 +23,7 @@ _FILE: Final = "kassa.toml"
 _NO_FILES: Final = (
     ("shop", "token_file"),
     ("shop", "sellers_file"),
+    ("terminal", "password_credential"),
     ("links", "keys_file"),
     ("links", "keys_credential"),
     ("links", "cert_file"),
@@ -34,11 +35,17 @@ def check(settings: Settings) -> Config:
     """The configuration in these settings. Raises ConfigTrouble with every mistake."""
     with TemporaryDirectory() as folder:
         (Path(folder) / CREDENTIAL).write_text(settings.token, encoding="utf-8")
-        found = config.parse(
-            settings.config, _FILE, names=names(), environ={config.CREDENTIALS: folder}
-        )
+        lacking: config.SecretsMissing | None = None
+        try:
+            found = config.parse(
+                settings.config, _FILE, names=names(), environ={config.CREDENTIALS: folder}
+            )
+        except config.SecretsMissing as trouble:  # of a file that the kiosk would not have either
+            found, lacking = trouble.config, trouble
     if wrong := [*_reaching(found), *_authority(found, settings.shop_ca)]:
         raise ConfigTrouble([f"{_FILE}: {mistake}" for mistake in wrong])
+    if lacking:
+        raise lacking
     return found
 
 

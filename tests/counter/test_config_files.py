@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.counter.config import CREDENTIALS, LARGEST_FILE, load
+from appliance.counter.config import CREDENTIALS, LARGEST_FILE, SecretsMissing, load
 from appliance.domain.errors import ConfigTrouble
 from tests.counter.config_texts import NAMES, SMALLEST, TOKEN, mistakes, read, with_line
 
@@ -29,9 +29,9 @@ def test_the_token_comes_from_a_file_or_a_credential(tmp_path):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (None, "cannot be read (No such file or directory); put the shop's token there"),
-        (b"", "holds no token; put it there as one line of printable ASCII"),
-        (b"two words", "holds no token"),
+        (None, "cannot be read (No such file or directory)"),
+        (b"", ""),  # of a credential it says more, see below
+        (b"two words", "holds no token; put it there as one line of printable ASCII"),
         (TOKEN.encode() + b"\nsecond line\n", "holds no token"),
         (b"\xff\xfe", "holds no token"),
         (b"x" * 4097, "holds no token"),
@@ -43,14 +43,95 @@ def test_a_token_that_cannot_be_had(tmp_path, key, content, said):
         (tmp_path / "t").write_bytes(content)
     value = tmp_path / "t" if key == "token_file" else "t"
     (mistake,) = mistakes(token_from(key, value), **{CREDENTIALS: str(tmp_path)})
-    assert mistake.startswith(f"kassa.toml:6: [shop] {key}: {tmp_path / 't'} ")
+    assert mistake.startswith(f"kassa.toml:6: [shop] {key}: ")
     assert said in mistake
     assert TOKEN not in mistake
 
 
-def test_a_credential_without_systemd():
-    (mistake,) = mistakes(token_from("token_credential", "t"))
-    assert "start by systemd with LoadCredential=t:/path, or use token_file" in mistake
+KEY = f"counter-1 hmac-sha256 {'a2tr' * 11}"
+SECRETS = [
+    ("shop", "token_credential", TOKEN, lambda config: config.shop.token.reveal()),
+    ("terminal", "password_credential", "987654", lambda config: config.terminal.password.reveal()),
+    ("links", "keys_credential", KEY, lambda config: "".join(config.links.keys)),
+]
+"""Section, key, what is in the credential, and how the configuration has it."""
+
+
+def naming(section, key):
+    return token_from(key, "c") if section == "shop" else with_line(section, f'{key} = "c"')
+
+
+@pytest.mark.parametrize(("section", "key", "secret", "had"), SECRETS)
+def test_each_secret_may_be_a_credential(tmp_path, section, key, secret, had):
+    (tmp_path / "c").write_text(f"{secret}\n")
+    assert had(read(naming(section, key), **{CREDENTIALS: str(tmp_path)})) in secret
+
+
+@pytest.mark.parametrize(("section", "key", "secret", "had"), SECRETS)
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "cannot be read (No such file or directory); start by systemd with LoadCredential="),
+        (" ", "the credential c is empty; put "),  # as our units hand over what is not there
+        ("not to be told", ""),
+    ],
+)
+def test_a_credential_that_is_none_is_the_only_mistake(
+    tmp_path, section, key, secret, had, content, said
+):
+    """And the settings, with a stand-in, are there for whoever only looks."""
+    if content is not None:
+        (tmp_path / "c").write_text(content)
+    with pytest.raises(SecretsMissing) as caught:
+        read(naming(section, key), **{CREDENTIALS: str(tmp_path)})
+    (mistake,) = caught.value.mistakes
+    assert f"[{section}] {key}: " in mistake
+    assert said in mistake
+    assert "not to be told" not in mistake
+    assert list(caught.value.missing) == [section]
+    assert had(caught.value.config) not in secret
+
+
+@pytest.mark.parametrize(
+    ("key", "instead"),
+    [
+        ("token_credential", "token_file"),
+        ("password_credential", "password"),
+        ("keys_credential", "keys_file"),
+    ],
+)
+def test_a_credential_without_systemd(key, instead):
+    section = next(section for section, name, *_ in SECRETS if name == key)
+    (mistake,) = mistakes(naming(section, key))
+    assert f"start by systemd with LoadCredential=c:/path, or use {instead}" in mistake
+
+
+def test_another_mistake_beside_a_missing_secret_is_one():
+    text = naming("terminal", "password_credential") + "baud = 1\n"
+    with pytest.raises(ConfigTrouble) as caught:
+        read(text)
+    assert not isinstance(caught.value, SecretsMissing)
+    assert ["_credential" in mistake for mistake in caught.value.mistakes] == [True, False]
+
+
+def test_a_password_comes_from_one_place(tmp_path):
+    (tmp_path / "c").write_text("987654")
+    text = naming("terminal", "password_credential") + 'password = "123456"\n'
+    (mistake,) = mistakes(text, **{CREDENTIALS: str(tmp_path)})
+    assert "only one of password and password_credential may be given" in mistake
+
+
+def test_links_are_looked_at_without_their_keys():
+    """What signs, and whose answers count, is named; so is another mistake among them."""
+    text = SMALLEST + (
+        '[terminal]\nkind = "pay-api"\nanswer_key = "app"\n'
+        '[links]\naccept = "signed"\nsign_with = "ours"\nkeys_credential = "c"\n'
+    )
+    with pytest.raises(SecretsMissing) as caught:
+        read(text)
+    assert set(caught.value.config.links.keys) == {"app", "ours"}
+    found = mistakes(text + 'listen = "0.0.0.0:8143"\n')
+    assert ["listen" in mistake for mistake in found] == [False, True]
 
 
 def test_a_credential_cannot_leave_its_directory(tmp_path):

@@ -39,8 +39,8 @@ def test_a_counter_that_is_well(bench):
     findings = bench.findings()
     assert [f.name for f in findings if not f.ok or f.fix] == []
     assert [f.name for f in findings] == [
-        "clock", "data", "disk", "instance", "journal", "web", "terminal", "recovery", "printer",
-        "scanner", "shop", "sellers", "claim", "links",
+        "clock", "data", "disk", "instance", "journal", "web", "secrets", "terminal", "recovery",
+        "printer", "scanner", "shop", "sellers", "claim", "links",
     ]  # fmt: skip
     assert "52500042, last receipt 17" in render(findings)
     assert render(findings).endswith("\nall well\n")
@@ -395,7 +395,6 @@ def test_a_token_that_is_there(tmp_path):
     [
         ("[shop]\nurl = 7\npickup_point = 'p'\ntoken_file = '/none'", 2),
         ("[shop]\nurl = 'https://x.example'\npickup_point = 'p'", 1),
-        ("shop = {url = 'https://x.example', pickup_point = 'p', token_file = '/none'}", 1),
     ],
 )
 def test_other_mistakes_are_raised_as_ever(tmp_path, shop, mistakes):
@@ -404,6 +403,57 @@ def test_other_mistakes_are_raised_as_ever(tmp_path, shop, mistakes):
     with pytest.raises(ConfigTrouble) as caught:
         doctor_config.load(file, names={}, environ={})
     assert len(caught.value.mistakes) == mistakes
+
+
+def test_a_terminal_is_not_asked_with_another_password(bench, tmp_path):
+    """It may count the wrong ones."""
+    file = tmp_path / "kassa.toml"
+    file.write_text(BASE + "token = 't'\n[terminal]\npassword_credential = 't'\n")
+    config, missing = doctor_config.load(file, names={}, environ={})
+    bench.config = replace(config, counter=replace(config.counter, data_dir=bench.data))
+    bench.drivers = replace(bench.drivers, terminal=must_not_be_asked)
+    findings = diagnose(bench.config, bench.drivers, bench.machine, missing=missing)
+    assert [finding for finding in findings if not finding.ok] == [
+        Finding(
+            "terminal",
+            False,
+            "K-CFG-01: password_credential: there is no $CREDENTIALS_DIRECTORY",
+            "start by systemd with LoadCredential=t:/path, or use password",
+        )
+    ]
+    assert [f.name for f in findings if not f.is_checked] == ["terminal"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("token = 't'", "token: in kassa.toml; password: the factory's"),
+        ("token_file = '{c}'", "token: {c}; password: the factory's"),
+        (
+            "token = 't'\n[terminal]\npassword = '987654'",
+            "token: in kassa.toml; password: in kassa.toml",
+        ),
+        (
+            "token_credential = 'c'\n[terminal]\npassword_credential = 'd'\n"
+            "[links]\nkeys_credential = 'e'",
+            "token: credential c; password: credential d; keys: credential e",
+        ),
+        (
+            "token = 't'\n[links]\nkeys_file = '{e}'",
+            "token: in kassa.toml; password: the factory's; keys: {e}",
+        ),
+    ],
+)
+def test_where_each_secret_comes_from_is_said(tmp_path, lines, said):
+    places = {name: tmp_path / name for name in "cde"}
+    for name, content in zip("cde", ("t0ken", "987654", KEYS), strict=True):
+        places[name].write_text(content)
+    file = tmp_path / "kassa.toml"
+    file.write_text(BASE + lines.format(**places) + "\n")
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    config, missing = doctor_config.load(file, names={}, environ=environ)
+    assert missing == {}
+    assert doctor_config.secrets(config) == Finding("secrets", True, said.format(**places))
 
 
 # --- links ----------------------------------------------------------------------------------------
@@ -528,6 +578,6 @@ def test_a_counter_without_anything_connected(tmp_path, capsys):
     ):
         assert code in line
         assert "  ->  " in line
-    assert text.endswith("\n4 of 11 fail\n")
+    assert text.endswith("\n4 of 12 fail\n")
     assert "journal.sqlite3, the chain holds" in text
     assert "not-shown" not in text

@@ -155,6 +155,9 @@ def test_plain_settings_are_taken() -> None:
         ("[shop]", '[terminal]\naddress = "serial:/dev/../etc/x"\n[shop]', "terminal"),
         ("[shop]", '[scanner]\naddress = "evdev:/tmp/x"\n[shop]', "scanner"),
         ("[shop]", '[links]\ncert_file = "/etc/x"\n[shop]', "cert_file"),
+        ("[shop]", '[links]\nkeys_credential = "link-keys"\n[shop]', "would not be on the kiosk"),
+        ("[shop]", '[links]\nkeys_file = "/none"\n[shop]', "would not be on the kiosk"),
+        ("[shop]", '[terminal]\npassword_credential = "p"\n[shop]', "would not be on the kiosk"),
         ("[shop]", '[shop]\nca_file = "/etc/x.pem"', "ca_file"),
         ("[shop]", '[shop]\nca_file = "/etc/kassa/shop-ca.pem"', "ca_file"),
         ("[shop]", '[shop]\nkind = "unheard"', "kind"),
@@ -164,6 +167,11 @@ def test_plain_settings_are_taken() -> None:
 def test_settings_that_reach_further_are_not(old: str, new: str, what: str) -> None:
     with pytest.raises(ConfigTrouble, match=what):
         check(Settings(CONFIG.replace(old, new, 1), TOKEN))
+
+
+def test_a_token_that_is_none_is_not_taken() -> None:
+    with pytest.raises(ConfigTrouble, match="holds no token"):
+        check(Settings(CONFIG, "two words"))
 
 
 def test_certificates_of_the_shops_own_authority(tmp_path: Path) -> None:

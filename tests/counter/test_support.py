@@ -38,7 +38,8 @@ def bundle(folder: Path, secret: str, told: str) -> str:
         f"# {secret}\n[counter]\nname = {quoted}\ndata_dir = {json.dumps(str(folder))}\n"
         f"language = {quoted}\n[shop]\nurl = {quoted}\ntoken = {quoted}\nkind = 'kassa'\n"
         f"channel = {quoted}\n[terminal]\npassword = 471147\nbaud = 9600\n"
-        f"[links]\nkeys = [{quoted}]\nreturn_to = [{quoted}]\n[odd]\nx = {quoted}\n"
+        f"password_credential = {quoted}\n[links]\nkeys_credential = {quoted}\n"
+        f"keys = [{quoted}]\nreturn_to = [{quoted}]\n[odd]\nx = {quoted}\n"
     )
     journal = Journal(folder / "journal.sqlite3", at_now)
     body: dict[str, Json] = {
@@ -116,6 +117,7 @@ def test_no_secret_gets_in_and_what_helps_does(secret: str) -> None:
     assert "4111111111111111" not in text
     assert "471147" not in text
     for expected in ("kind = kassa", "baud = 9600", "token = (given)", "payment.declined",
+                     "password_credential = (given)", "keys_credential = (given)",
                      "K-PAY-01", "device_paired", "FAIL shop K-SHP-03", '"attention": 3',
                      'code="K-SHP-03"', "kassa_uptime_seconds 5"):  # fmt: skip
         assert expected in text
