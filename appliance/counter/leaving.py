@@ -49,7 +49,7 @@ def unfinished(data: Path) -> list[str]:
 
 
 def give_up(places: Places, *, keep_identity: bool) -> list[str]:
-    """Give settings and token up, and unless keep_identity says otherwise the kiosk's key and the
+    """Give settings and secrets up, and unless keep_identity says otherwise the kiosk's key and the
     desk that it knows. The journal stays. What is unfinished, and then nothing was given up.
 
     Settings go last: after a power cut the same call does the rest. Raises JournalTrouble
@@ -70,6 +70,7 @@ def _wipe(places: Places, *, keep_identity: bool) -> None:
     credentials = etc / "credentials"
     files = [*sorted(credentials.iterdir())] if credentials.is_dir() else []
     files += [places.state / ANSWER, places.state / PENDING, places.card]
+    files.append(etc / "link-keys")  # where they were before they were a credential
     if not keep_identity:
         files += [places.state / KEY, places.desk, etc / "shop-ca.pem"]
     for file in (*files, places.config):

@@ -33,7 +33,8 @@ def places_in(folder: Path) -> Places:
     etc = folder / "etc"
     places.config.write_text(f'[counter]\ndata_dir = "{data}"\n[shop]\nurl = "https://s"\n')
     for file in (
-        etc / "credentials/shop-token", etc / "shop-ca.pem", places.desk, places.card,
+        etc / "credentials/shop-token", etc / "credentials/link-keys", etc / "link-keys",
+        etc / "shop-ca.pem", places.desk, places.card,
         places.state / enrolling.KEY, places.state / enrolling.PENDING,
     ):  # fmt: skip
         file.write_text("x")

@@ -14,7 +14,7 @@ TARGETS = {
     "kassa.toml": "etc/kassa/kassa.toml",
     "shop-ca.pem": "etc/kassa/shop-ca.pem",
     "devices": "etc/kassa/devices",
-    "link-keys": "etc/kassa/link-keys",
+    "link-keys": "etc/kassa/credentials/link-keys",
     "firewall.nft": "etc/kassa/firewall.d/boot.nft",
     "authorized_keys": "etc/kassa/ssh/authorized_keys",
     "network.nmconnection": "etc/NetworkManager/system-connections/boot.nmconnection",
@@ -52,15 +52,33 @@ def test_each_file_has_its_place_and_no_other_is_touched(card: Path) -> None:
     for name, target in TARGETS.items():
         assert (root / target).read_text() == f"this is {name}"
     found = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
-    assert found == set(TARGETS.values()) | {f"etc/kassa/imported/{name}" for name in TARGETS}
+    notes = {"link-keys.credential" if name == "link-keys" else name for name in TARGETS}
+    assert found == set(TARGETS.values()) | {f"etc/kassa/imported/{name}" for name in notes}
 
 
 def test_secrets_are_nobody_elses(card: Path) -> None:
     for name in TARGETS:
         (card / name).write_text("x")
     take_over(card)
-    for name in ("kassa.toml", "authorized_keys", "firewall.nft", "network.nmconnection"):
+    for name in set(TARGETS) - {"shop-ca.pem", "devices"}:
         assert (card.parent / "root" / TARGETS[name]).stat().st_mode & 0o007 == 0
+
+
+def test_keys_are_where_the_settings_look_for_them(card: Path) -> None:
+    """A card from before they were a credential works on, and may change over by its settings."""
+    root = card.parent / "root/etc/kassa"
+    (card / "link-keys").write_text("k")
+    (card / "kassa.toml").write_text('[links]\nkeys_file = "/etc/kassa/link-keys"\n')
+    assert set(take_over(card)) == {"kassa.toml", "link-keys"}
+    assert (root / "link-keys").read_text() == "k"
+    assert not (root / "credentials").exists()
+    (root / "link-keys").write_text("changed on the box")
+    assert take_over(card) == []
+    (card / "kassa.toml").write_text('[links]\nkeys_credential = "link-keys"\n')
+    assert take_over(card) == ["kassa.toml", "link-keys"]
+    assert (root / "credentials/link-keys").read_text() == "k"
+    assert (root / "credentials/link-keys").stat().st_mode & 0o777 == 0o600
+    assert take_over(card) == []
 
 
 def test_what_was_taken_over_is_left_alone_until_the_card_has_another(card: Path) -> None:
