@@ -15,6 +15,7 @@ from appliance.cli import main
 from appliance.counter import config_schema as schema
 from tests.ansible import table
 from tests.image import needs
+from tests.image.test_credentials import WITH_SECRETS
 
 ROOT = Path(__file__).parents[2]
 ANSIBLE = ROOT / "ansible"
@@ -25,7 +26,7 @@ WITHOUT_VARIABLE = {
     *(("counter", "data_dir"), ("web", "host"), ("web", "port")),  # the image's own
     # Secrets and certificates are files, which have variables of their own.
     *(("shop", "token"), ("shop", "token_file"), ("shop", "token_credential"), ("shop", "ca_file")),
-    *(("terminal", "password"),),
+    *(("terminal", "password"), ("terminal", "password_credential")),
     *(("links", "keys"), ("links", "keys_file"), ("links", "keys_credential")),
 }
 
@@ -86,11 +87,19 @@ def test_the_documentation_has_every_variable() -> None:
 @pytest.mark.parametrize("role", ROLES)
 def test_what_touches_a_secret_is_not_logged(role: str) -> None:
     secrets = {name for name, spec in options(role).items() if spec.get("no_log")}
+    file = ANSIBLE / "roles" / role / "vars/main.yml"
+    more = read(file) if file.exists() else {}
+    secrets |= {name for name, value in more.items() if has(secrets, value)}
     for file in (ANSIBLE / "roles" / role / "tasks").glob("*.yml"):
         for task in flat(read(file)):
-            words = yaml.safe_dump({key: value for key, value in task.items() if key != "when"})
-            if any(re.search(rf"\b{name}\b", words) for name in secrets):
+            if has(secrets, {key: value for key, value in task.items() if key != "when"}):
                 assert task.get("no_log"), f"{file.name}: {task['name']}"
+
+
+def has(names: set[str], value: Any) -> bool:
+    """Whether one of these variables is in there."""
+    words = yaml.safe_dump(value)
+    return any(re.search(rf"\b{name}\b", words) for name in names)
 
 
 def flat(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -100,6 +109,23 @@ def flat(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
         inner = [*task.get("block", []), *task.get("rescue", []), *task.get("always", [])]
         found += flat(inner) if inner else [task]
     return found
+
+
+def test_a_new_credential_restarts_the_service_that_has_it() -> None:
+    services = read(ANSIBLE / "roles/kassa/vars/main.yml")
+    for unit, loaded in WITH_SECRETS.items():
+        for path in loaded.values():
+            told = [
+                service["commands"]
+                for service in services["kassa__services"]
+                if path in service["paths"] or (path in services["kassa__paths"]
+                and service["paths"] == "{{ kassa__paths }}")
+            ]  # fmt: skip
+            assert len(told) == 1, path
+            assert ["systemctl", "restart", unit] in told[0], path
+            assert ["systemctl", "restart", "kassa.service"] not in told[
+                0
+            ] or unit == "kassa.service"
 
 
 # --- the example ----------------------------------------------------------------------------------
@@ -115,7 +141,6 @@ def test_the_doctor_finds_no_mistake_in_the_example_s_settings(
             "connection": "local",
             "tasks": [
                 {"ansible.builtin.include_vars": str(ANSIBLE / "roles/kassa/vars/main.yml")},
-                {"ansible.builtin.include_vars": str(ANSIBLE / "roles/kassa/defaults/main.yml")},
                 {
                     "ansible.builtin.template": {
                         "src": str(ANSIBLE / "roles/kassa/templates/kassa.toml.j2"),
@@ -128,7 +153,15 @@ def test_the_doctor_finds_no_mistake_in_the_example_s_settings(
     ]
     file = tmp_path / "play.yml"
     file.write_text(yaml.safe_dump(play, sort_keys=False))
-    local = ("-e", "ansible_python_interpreter=/usr/bin/python3")
+    # As in the role, what the inventory says comes before its defaults.
+    defaults = tmp_path / "defaults.yml"
+    defaults.write_text(
+        yaml.safe_dump({"all": {"vars": read(ANSIBLE / "roles/kassa/defaults/main.yml")}})
+    )
+    local = (
+        *("-i", str(defaults), "-i", "inventories/example"),
+        *("-e", "ansible_python_interpreter=/usr/bin/python3"),
+    )
     done = ansible("ansible-playbook", *local, str(file), folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert sorted(path.stem for path in tmp_path.glob("*.toml")) == KIOSKS
@@ -138,6 +171,8 @@ def test_the_doctor_finds_no_mistake_in_the_example_s_settings(
             capsys.readouterr().err
         )
         assert "invented" not in toml.read_text()  # a secret has no place there
+        assert 'password_credential = "terminal-password"' in toml.read_text()
+        assert 'keys_credential = "link-keys"' in toml.read_text()
     turned = (tmp_path / "linden-2.toml").read_text()
     assert "rotation = 90" in turned
     assert 'resolution = "1280x720"' in turned
