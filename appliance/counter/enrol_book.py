@@ -6,6 +6,8 @@ and the book of its codes.
     kiosks/NAME.toml        the settings, as they are to be in /etc/kassa/kassa.toml
     kiosks/NAME.token       the shop's token, a line
     kiosks/NAME.pem         where the shop has an authority of its own: its certificates
+    kiosks/NAME.password    where the terminal has one of its own: the password, a line
+    kiosks/NAME.keys        where it takes links: their keys
 """
 
 from __future__ import annotations
@@ -180,11 +182,17 @@ class Desk:
         if not NAME.match(kiosk):
             raise ConfigTrouble([f"{kiosk!r} is no name of a kiosk: letters, digits, . _ -"])
         folder = self._folder / "kiosks"
-        ca = folder / f"{kiosk}.pem"
+
+        def given(ending: str) -> str:
+            file = folder / f"{kiosk}.{ending}"
+            return _text(file) if file.exists() else ""
+
         return Settings(
             _text(folder / f"{kiosk}.toml"),
             _text(folder / f"{kiosk}.token").strip(),
-            _text(ca) if ca.exists() else "",
+            shop_ca=given("pem"),
+            terminal_password=given("password").strip(),
+            link_keys=given("keys"),
         )
 
     # --- the desk's own key -------------------------------------------------------------------

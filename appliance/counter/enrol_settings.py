@@ -17,15 +17,12 @@ from appliance.counter.kinds import names
 from appliance.domain.errors import ConfigTrouble
 from appliance.protocols.enrolment import Settings
 
-CREDENTIAL: Final = "shop-token"
 SHOP_CA: Final = Path("/etc/kassa/shop-ca.pem")
 _FILE: Final = "kassa.toml"
 _NO_FILES: Final = (
     ("shop", "token_file"),
     ("shop", "sellers_file"),
-    ("terminal", "password_credential"),
     ("links", "keys_file"),
-    ("links", "keys_credential"),
     ("links", "cert_file"),
     ("links", "key_file"),
 )
@@ -34,7 +31,8 @@ _NO_FILES: Final = (
 def check(settings: Settings) -> Config:
     """The configuration in these settings. Raises ConfigTrouble with every mistake."""
     with TemporaryDirectory() as folder:
-        (Path(folder) / CREDENTIAL).write_text(settings.token, encoding="utf-8")
+        for _, _, name, content in _credentials(settings):
+            (Path(folder) / name).write_text(content, encoding="utf-8")
         lacking: config.SecretsMissing | None = None
         try:
             found = config.parse(
@@ -42,11 +40,30 @@ def check(settings: Settings) -> Config:
             )
         except config.SecretsMissing as trouble:  # of a file that the kiosk would not have either
             found, lacking = trouble.config, trouble
-    if wrong := [*_reaching(found), *_authority(found, settings.shop_ca)]:
+    wrong = [*_reaching(found), *_unnamed(found, settings), *_authority(found, settings.shop_ca)]
+    if wrong:
         raise ConfigTrouble([f"{_FILE}: {mistake}" for mistake in wrong])
     if lacking:
         raise lacking
     return found
+
+
+def _credentials(settings: Settings) -> tuple[tuple[str, str, str, str], ...]:
+    """Section, key, the credential's name, and what is to be in it; "" for none."""
+    return (
+        ("shop", "token_credential", "shop-token", settings.token),
+        ("terminal", "password_credential", "terminal-password", settings.terminal_password),
+        ("links", "keys_credential", "link-keys", settings.link_keys),
+    )
+
+
+def _unnamed(found: Config, settings: Settings) -> list[str]:
+    """Credentials that are named and do not come along, or the other way round."""
+    return [
+        f'[{section}] {key}: is to be "{name}" if the desk has that for the kiosk, and only then'
+        for section, key, name, content in _credentials(settings)
+        if getattr(getattr(found, section), key) != (name if content else None)
+    ]
 
 
 def _reaching(found: Config) -> list[str]:
@@ -56,8 +73,6 @@ def _reaching(found: Config) -> list[str]:
         for section, key in _NO_FILES
         if getattr(getattr(found, section), key) is not None
     ]
-    if found.shop.token_credential != CREDENTIAL:
-        wrong.append(f'[shop] token: write token_credential = "{CREDENTIAL}" instead of a token')
     if found.counter.data_dir != Counter.__dataclass_fields__["data_dir"].default:
         wrong.append("[counter] data_dir: an enrolled kiosk has one place for its data; delete it")
     for name in ("terminal", "printer", "scanner"):

@@ -15,7 +15,7 @@ import threading
 import tomllib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -255,12 +255,7 @@ class Enrolment(StandIn):
     def _leave(self, settings: Settings, code: EnrolCode) -> None:
         """Leave the settings for root's unit. Raises OSError; EnrolTrouble where it does not take
         them."""
-        answer = {
-            "config": settings.config,
-            "token": settings.token,
-            "shop_ca": settings.shop_ca,
-            "desk": code.key.hex(),
-        }
+        answer = {**asdict(settings), "desk": code.key.hex()}
         write_whole(self._places.state / ANSWER, write_json(answer), 0o600)
         self._forget()
         log.info("enrolled", id=code.name)

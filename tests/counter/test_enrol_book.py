@@ -155,9 +155,9 @@ def test_plain_settings_are_taken() -> None:
         ("[shop]", '[terminal]\naddress = "serial:/dev/../etc/x"\n[shop]', "terminal"),
         ("[shop]", '[scanner]\naddress = "evdev:/tmp/x"\n[shop]', "scanner"),
         ("[shop]", '[links]\ncert_file = "/etc/x"\n[shop]', "cert_file"),
-        ("[shop]", '[links]\nkeys_credential = "link-keys"\n[shop]', "would not be on the kiosk"),
+        ("[shop]", '[links]\nkeys_credential = "link-keys"\n[shop]', "if the desk has that"),
         ("[shop]", '[links]\nkeys_file = "/none"\n[shop]', "would not be on the kiosk"),
-        ("[shop]", '[terminal]\npassword_credential = "p"\n[shop]', "would not be on the kiosk"),
+        ("[shop]", '[terminal]\npassword_credential = "p"\n[shop]', "if the desk has that"),
         ("[shop]", '[shop]\nca_file = "/etc/x.pem"', "ca_file"),
         ("[shop]", '[shop]\nca_file = "/etc/kassa/shop-ca.pem"', "ca_file"),
         ("[shop]", '[shop]\nkind = "unheard"', "kind"),
@@ -167,6 +167,39 @@ def test_plain_settings_are_taken() -> None:
 def test_settings_that_reach_further_are_not(old: str, new: str, what: str) -> None:
     with pytest.raises(ConfigTrouble, match=what):
         check(Settings(CONFIG.replace(old, new, 1), TOKEN))
+
+
+KEYS = f"shop hmac-sha256 {'a2tr' * 11}\n"
+SECRETS = (
+    '[terminal]\npassword_credential = "terminal-password"\n'
+    '[links]\nkeys_credential = "link-keys"\n'
+)
+
+
+def test_a_kiosk_gets_all_of_its_secrets(tmp_path: Path) -> None:
+    desk = desk_in(tmp_path)
+    kiosks = tmp_path / "kiosks"
+    (kiosks / "counter-7.toml").write_text(CONFIG + SECRETS)
+    (kiosks / "counter-7.password").write_text("471147\n")
+    (kiosks / "counter-7.keys").write_text(KEYS)
+    settings = desk.settings("counter-7")
+    assert settings == Settings(CONFIG + SECRETS, TOKEN, "", "471147", KEYS)
+    found = check(settings)
+    assert (found.terminal.password.reveal(), list(found.links.keys)) == ("471147", ["shop"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "what"),
+    [
+        (Settings(CONFIG + SECRETS, TOKEN, "", "471147"), "keys_credential: is to be"),
+        (Settings(CONFIG, TOKEN, "", "471147"), "password_credential: is to be"),
+        (Settings(CONFIG + SECRETS, TOKEN, "", "471147", "no key\n"), "link-keys, line 1"),
+        (Settings(CONFIG + SECRETS, TOKEN, "", "47114", KEYS), "holds no password"),
+    ],
+)
+def test_secrets_and_what_names_them_come_together(settings: Settings, what: str) -> None:
+    with pytest.raises(ConfigTrouble, match=what):
+        check(settings)
 
 
 def test_a_token_that_is_none_is_not_taken() -> None:

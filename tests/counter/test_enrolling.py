@@ -110,6 +110,8 @@ def test_a_scan_through_a_pty_brings_settings_and_the_program_starts_anew(
             "config": CONFIG,
             "token": TOKEN,
             "shop_ca": "",
+            "terminal_password": "",
+            "link_keys": "",
             "desk": counter_desk(desk),
         }
         assert (box.places.state / enrolling.ANSWER).stat().st_mode & 0o077 == 0

@@ -71,6 +71,18 @@ def test_settings_token_and_certificates_are_put_where_they_belong(box: Box) -> 
     ]  # fmt: skip
 
 
+def test_further_secrets_are_credentials_too(box: Box) -> None:
+    box.leave(terminal_password="471147", link_keys="a hmac-sha256 x\nb ed25519 y\n")
+    assert box.take() == 0
+    files = {file.name: file for file in (box.etc / "credentials").iterdir()}
+    assert {name: file.read_text() for name, file in files.items()} == {
+        "shop-token": TOKEN + "\n",
+        "terminal-password": "471147\n",
+        "link-keys": "a hmac-sha256 x\nb ed25519 y\n",
+    }
+    assert {file.stat().st_mode & 0o777 for file in files.values()} == {0o600}
+
+
 def test_a_kiosk_with_settings_takes_no_others(box: Box, capsys: pytest.CaptureFixture) -> None:
     box.config.write_text(CONFIG + "# an administrator's\n")
     box.leave(token="t-other")
@@ -100,6 +112,8 @@ def test_nor_one_whose_settings_have_a_mistake(box: Box) -> None:
         {"config": "[counter]\n"},
         {"config": CONFIG.replace("token_credential", "token")},
         {"shop_ca": None},
+        {"link_keys": None},
+        {"terminal_password": "４７１１４７"},
         {"shop_ca": "x" * 300_000},
     ],
 )
@@ -129,11 +143,11 @@ def test_only_a_file_of_its_own_is_read(box: Box, kind: str, tmp_path: Path) -> 
     assert secret.exists()
 
 
-@pytest.mark.parametrize("at", range(4))
+@pytest.mark.parametrize("at", range(6))
 def test_a_power_cut_between_two_files_is_made_good(
     box: Box, at: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    box.leave(shop_ca="pem")
+    box.leave(shop_ca="pem", terminal_password="471147", link_keys="a hmac-sha256 x")
     real, count = enrol.put, 0
 
     def put(*given: object, **named: object) -> None:

@@ -17,7 +17,7 @@ not sent.
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Annotated, Final
 
@@ -33,6 +33,7 @@ REPEAT_S: Final = 86_400
 lost, or its card with the answer on it."""
 LARGEST_CONFIG: Final = 64 * 1024
 LARGEST_CA: Final = 64 * 1024
+LARGEST_KEYS: Final = 64 * 1024
 
 _FIRST_LINE: Final = "kassa-enrol 1"
 _Hex8 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{16}\Z")]
@@ -53,6 +54,8 @@ class _Settings(msgspec.Struct):
     config: Annotated[str, Meta(min_length=1, max_length=LARGEST_CONFIG)]
     token: Annotated[str, Meta(pattern=r"\A[!-~]{1,4096}\Z")]
     shop_ca: Annotated[str, Meta(max_length=LARGEST_CA)] = ""
+    terminal_password: Annotated[str, Meta(pattern=r"\A([0-9]{6})?\Z")] = ""
+    link_keys: Annotated[str, Meta(max_length=LARGEST_KEYS)] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +73,14 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a code is redeemed for. config: the text of kassa.toml. token: the shop's, 1 to 4096
-    printable ASCII characters. shop_ca: certificates in PEM, or ""."""
+    printable ASCII characters. shop_ca: certificates in PEM, or "". terminal_password: six digits,
+    or "". link_keys: the keys of links, a line each, or ""."""
 
     config: str
     token: str = field(repr=False)
     shop_ca: str = ""
+    terminal_password: str = field(default="", repr=False)
+    link_keys: str = field(default="", repr=False)
 
 
 def asked_message(code: EnrolCode, kiosk: Key, model: str, serial: str) -> bytes:
@@ -118,15 +124,15 @@ def _signed(text: bytes, proof: bytes) -> bytes:
 
 def settings_message(settings: Settings) -> bytes:
     """The desk's answer."""
-    return write_json(
-        {"config": settings.config, "token": settings.token, "shop_ca": settings.shop_ca}
-    )
+    return write_json(asdict(settings))
 
 
 def settings_from(raw: bytes) -> Settings:
     """The desk's answer in these bytes. Raises ShopApiError."""
     found = read_as(_Settings, read_json(raw))
-    return Settings(found.config, found.token, found.shop_ca)
+    return Settings(
+        found.config, found.token, found.shop_ca, found.terminal_password, found.link_keys
+    )
 
 
 def _is_proved(secret: bytes, asked: Asked) -> bool:

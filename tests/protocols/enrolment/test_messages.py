@@ -71,11 +71,17 @@ def test_what_is_no_request_is_refused(raw: bytes) -> None:
         settings_from(raw)
 
 
-@given(st.text(min_size=1, max_size=99), st.text(max_size=99))
-def test_settings_read_as_the_same(config: str, ca: str) -> None:
-    settings = Settings(config, "t-1", ca)
+@given(
+    st.text(min_size=1, max_size=99),
+    st.text(max_size=99),
+    st.sampled_from(["", "471147"]),
+    st.sampled_from(["", "shop hmac-sha256 c3Rvb\n"]),
+)
+def test_settings_read_as_the_same(config: str, ca: str, password: str, keys: str) -> None:
+    settings = Settings(config, "t-1", ca, password, keys)
     assert settings_from(settings_message(settings)) == settings
-    assert "t-1" not in repr(settings)
+    secrets = repr(replace(settings, config="", shop_ca=""))
+    assert not any(secret in secrets for secret in ("t-1", "471147", "c3Rvb"))
 
 
 # --- the judgement --------------------------------------------------------------------------------

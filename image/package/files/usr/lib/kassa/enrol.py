@@ -1,5 +1,5 @@
 #!/usr/bin/python3 -I
-"""Puts what an enrolled kiosk has got from its desk into /etc/kassa: settings, token, certificates.
+"""Puts what an enrolled kiosk has got from its desk into /etc/kassa: settings and secrets.
 
 The counter has no right to write there, and leaves it in a folder of its own. This program, run as
 root by kassa-enrol.path, takes it once, and only where the kiosk has no settings: whoever had taken
@@ -25,6 +25,8 @@ ANSWER: Final = Path("/var/lib/kassa/enrolment/answer.json")
 GROUP: Final = "kassa"
 LARGEST: Final = 256 * 1024
 CREDENTIAL: Final = "shop-token"
+MORE: Final = {"terminal_password": "terminal-password", "link_keys": "link-keys"}
+"""Further secrets, which a kiosk may have: as the answer names them, and as credentials."""
 
 
 class Refused(Exception):
@@ -49,7 +51,10 @@ def answer(file: Path) -> dict[str, str]:
     names = ("config", "token", "shop_ca", "desk")
     if not isinstance(found, dict) or not all(isinstance(found.get(name), str) for name in names):
         raise Refused("a part is missing")
-    return {name: found[name] for name in names}
+    more = {name: found.get(name, "") for name in MORE}
+    if not all(isinstance(text, str) and text.isascii() for text in more.values()):
+        raise Refused("a secret is none")
+    return {name: found[name] for name in names} | more
 
 
 def shop(text: str) -> dict[str, Any]:
@@ -108,8 +113,12 @@ def take(settings: Path, left: Path, group: str = GROUP) -> None:
         raise Refused("the token is none")
     if len(desk) != 64 or not set(desk) <= set("0123456789abcdef"):
         raise Refused("the desk has no key")
-    (settings / "credentials").mkdir(mode=0o700, exist_ok=True)
-    put(settings / "credentials" / CREDENTIAL, token + "\n", 0o600)
+    credentials = settings / "credentials"
+    credentials.mkdir(mode=0o700, exist_ok=True)
+    put(credentials / CREDENTIAL, token + "\n", 0o600)
+    for name, credential in MORE.items():
+        if found[name]:
+            put(credentials / credential, found[name].strip() + "\n", 0o600)
     if found["shop_ca"]:
         put(settings / "shop-ca.pem", found["shop_ca"], 0o644)
     put(settings / "enrolment-desk", desk + "\n", 0o644)
