@@ -244,6 +244,16 @@ def _load(path: Path) -> config_schema.Config:
     return config.load(path, names=names())
 
 
+def _load_without_secrets(path: Path) -> config_schema.Config:
+    """For what speaks to nobody: on a kiosk only systemd and root can read the secrets."""
+    from appliance.counter.config import SecretsMissing
+
+    try:
+        return _load(path)
+    except SecretsMissing as trouble:
+        return trouble.config
+
+
 def _run(parsed: argparse.Namespace) -> int:
     from appliance.counter.instance import lock
     from appliance.serve import serve
@@ -302,12 +312,15 @@ def _can_be_locked(config: config_schema.Config) -> bool:
 
 
 def _doctor(parsed: argparse.Namespace) -> int:
-    from appliance.counter import doctor, doctor_config
+    from appliance.counter import doctor, doctor_config, doctor_machine
     from appliance.counter.kinds import names
 
-    config, missing = doctor_config.load(parsed.config, names=names())
     if parsed.only_config:
+        doctor_config.load(parsed.config, names=names())
         return 0  # a mistake is a ConfigTrouble
+    environ = doctor_config.with_credentials(os.environ)
+    config, missing = doctor_config.load(parsed.config, names=names(), environ=environ)
+    doctor_machine.become_owner(config.counter.data_dir)
     return doctor.main(config, missing)
 
 
@@ -434,7 +447,7 @@ def _reader(parsed: argparse.Namespace) -> Iterator[Reader]:
     """The journal that is meant; its troubles name the file."""
     from appliance.counter.journal import Reader
 
-    path = parsed.file or _load(parsed.config).counter.journal
+    path = parsed.file or _load_without_secrets(parsed.config).counter.journal
     if not path.exists():
         raise _NoInput(f"{path}: there is no journal here")
     if not path.is_file():

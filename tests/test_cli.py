@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sqlite3
 from pathlib import Path
@@ -11,9 +12,10 @@ import pytest
 
 from appliance import __version__
 from appliance.cli import main
+from appliance.counter import doctor_config, doctor_machine
 from appliance.counter.journal import Journal
 from appliance.domain.facts import Draft, Kind
-from tests.rig import Rig, in_process, until
+from tests.rig import Rig, free_port, in_process, until
 
 
 @pytest.fixture
@@ -94,6 +96,43 @@ def test_journal_export_is_whole(journal: Path, capsys: pytest.CaptureFixture[st
     facts = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [fact["seq"] for fact in facts] == [1, 2, 3, 4, 5, 6]
     assert facts[0]["body"] == {"order": "o-0", "snapshot": {"id": "x"}}
+
+
+def test_the_journal_is_read_without_any_secret(
+    journal: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a kiosk only systemd and root can read them, and who asks is the counter's user."""
+    file = tmp_path / "kassa.toml"
+    file.write_text(
+        f"[counter]\nname = 'C'\ndata_dir = '{tmp_path}'\n[shop]\nurl = 'https://x.example'\n"
+        "pickup_point = 'p'\ntoken_credential = 'shop-token'\n"
+    )
+    assert main(["journal", "show", "--config", str(file)]) == 0
+    assert str(journal.parent) not in capsys.readouterr().err
+
+
+def test_the_doctor_of_root_has_the_secrets(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    became: list[Path] = []
+    monkeypatch.setattr(doctor_config, "DELIVERED", tmp_path)
+    monkeypatch.setattr(doctor_machine, "become_owner", became.append)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    (tmp_path / "shop-token").write_text("t0ken\n")
+    port = free_port()
+    file = tmp_path / "kassa.toml"
+    file.write_text(
+        f"[counter]\nname = 'C'\ndata_dir = '{tmp_path}'\n"
+        f"[shop]\nurl = 'http://127.0.0.1:{port}'\npickup_point = 'p'\n"
+        "token_credential = 'shop-token'\n"
+        f"[terminal]\naddress = 'tcp:127.0.0.1:{port}'\npassword_credential = 'none'\n"
+    )
+    assert main(["doctor", "--config", str(file)]) == 69
+    said = capsys.readouterr().out
+    assert "token: credential shop-token; password: credential none" in said
+    assert "K-SHP-01" in said  # it was asked, with its token
+    assert "none cannot be read (No such file or directory)" in said
+    assert became == [tmp_path]
 
 
 def test_journal_verify(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:

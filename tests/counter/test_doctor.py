@@ -1,5 +1,7 @@
 """`kassa doctor`: what it finds, that it disturbs no running kiosk, that each fault has a cure."""
 
+import os
+import pwd
 import re
 import socket
 import threading
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.counter import doctor_config, doctor_devices
+from appliance.counter import doctor_config, doctor_devices, doctor_machine
 from appliance.counter.config import parse
 from appliance.counter.config_rules import NOWHERE
 from appliance.counter.doctor import Finding, Machine, diagnose, main, render
@@ -331,6 +333,20 @@ def test_a_shop_on_this_machine_has_no_firewall_before_it(bench, host):
     bench.shop.trouble = ShopTrouble(Code.SHOP_UNREACHABLE, "refused")
     assert "start the shop" in bench.failure().fix
     assert "firewall" not in bench.failure().fix
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: only root can become another user")
+@pytest.mark.parametrize("owner", [0, pwd.getpwnam("nobody").pw_uid])
+def test_root_goes_on_as_the_counters_user(tmp_path, owner):
+    """Not back, and without root's groups."""
+    os.chown(tmp_path, owner, 0)
+    child = os.fork()
+    if child == 0:
+        doctor_machine.become_owner(tmp_path)
+        ids, groups = os.getresuid(), {*os.getresgid(), *os.getgroups()}
+        is_so = ids == (owner,) * 3 and (0 in groups) == (owner == 0)
+        os._exit(0 if is_so else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_a_name_server_that_never_answers(bench, monkeypatch):
