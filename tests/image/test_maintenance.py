@@ -70,8 +70,17 @@ def test_a_busy_counter_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixt
     at = work(tmp_path, kernel, idle=False)
     assert maintenance.main(["begin", "--wait-s", "5"], at) == EX_TEMPFAIL
     assert maintenance.main(["run", "--wait-s", "5", "--", "false"], at) == EX_TEMPFAIL
+    assert maintenance.main(["idle", "--wait-s", "5"], at) == EX_TEMPFAIL
     assert kernel.asked == []
     assert "not idle within 5 s" in capsys.readouterr().err
+
+
+def test_an_idle_counter_is_waited_for_within_a_maintenance(tmp_path: Path) -> None:
+    kernel = Kernel(tmp_path, IMAGE)
+    at = work(tmp_path, kernel)
+    with alone(at.lock):  # as for a command of `run`
+        assert maintenance.main(["idle"], at) == 0
+    assert kernel.asked == []
 
 
 def test_what_keeps_it_writable_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -156,6 +156,10 @@ def test_units_are_enabled(made: Made, unit: str):
     assert made.systemctl("is-enabled", unit) == "enabled"
 
 
+def test_security_updates_are_an_administrators_to_enable(made: Made):
+    assert made.systemctl("is-enabled", "kassa-security.timer") == "disabled"
+
+
 @pytest.mark.parametrize(
     "unit", ["getty@tty1.service", "apt-daily.timer", "userconf.service", "rpi-resize.service"]
 )

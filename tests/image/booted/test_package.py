@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.image.booted import source
 from tests.image.booted.conftest import ROOT
 from tests.image.booted.kiosk import Parts
 
@@ -38,15 +39,20 @@ class Debian:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def run(self, *command: str) -> str:
-        """What a command in it says. Raises AssertionError when it fails."""
+    def answer(self, *command: str) -> tuple[int, str, str]:
+        """The status of a command in it, and what it says, and what it complains of."""
         done = subprocess.run(
             ["unshare", "--mount", "--pid", "--fork",
              "sh", "-ec", INSIDE, "x", self.root, *command],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
         )  # fmt: skip
-        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-        return done.stdout
+        return done.returncode, done.stdout, done.stderr
+
+    def run(self, *command: str) -> str:
+        """What a command in it says. Raises AssertionError when it fails."""
+        status, said, complained = self.answer(*command)
+        assert status == 0, f"{command}: {said}{complained}"
+        return said
 
     def files(self) -> set[str]:
         """All but what is not the package's business."""
@@ -106,6 +112,11 @@ def test_it_comes_and_goes(debian: Debian, deb: Path) -> None:
     for unit in units:
         debian.run("systemctl", "--root=/", "is-enabled", unit)
     debian.run("systemd-analyze", "verify", "--man=no", *units)
+    assert debian.answer("systemctl", "--root=/", "is-enabled", "kassa-security.timer")[1] == (
+        "disabled\n"  # an administrator's to enable
+    )
+    debian.run("systemd-analyze", "verify", "--man=no", "kassa-security.timer")
+    debian.run("systemctl", "--root=/", "enable", "kassa-security.timer")
     debian.run("udevadm", "verify", "/usr/lib/udev/rules.d/65-kassa.rules")
     debian.run("nft", "--check", "--file", "/usr/lib/kassa/firewall.nft")
     assert list((root / "usr/lib/kassa/appliance/__pycache__").glob("*.pyc"))
@@ -132,3 +143,42 @@ def test_it_comes_and_goes(debian: Debian, deb: Path) -> None:
     debian.run("sh", "-c", f"echo '{answer}' | debconf-set-selections")
     debian.run("dpkg", "--purge", "kassa-kiosk")
     assert debian.files() == before
+
+
+def test_security_updates(debian: Debian, deb: Path) -> None:
+    """By Debian's own apt and dpkg: what is there and newer at the source, and nothing else."""
+    install(debian, deb)
+    shop = debian.root / "source"
+    shop.mkdir()
+    old = [source.build(shop, name, "1") for name in ("alone", "needing", "half")]
+    for package in old:
+        debian.run("dpkg", "--install", f"/source/{package.name}")
+    words = ("env", "KASSA_SECURITY_SOURCE=deb [trusted=yes] copy:/source ./")
+    script = "/usr/lib/kassa/security-updates"
+
+    source.offer(shop, *old)
+    assert "nothing is newer" in debian.run(*words, script)
+
+    source.offer(
+        shop,
+        source.build(shop, "alone", "2"),
+        source.build(shop, "needing", "2", "Depends: more\n"),
+        source.build(shop, "more", "2"),
+    )
+    # As the power left it in the middle of an installation.
+    status = debian.root / "var/lib/dpkg/status"
+    configured = "Package: half\nStatus: install ok installed"
+    assert configured in status.read_text()
+    cut = configured.replace("ok installed", "ok unpacked")
+    status.write_text(status.read_text().replace(configured, cut))
+    debian.run(*words, script)
+    found = debian.run("dpkg-query", "-W", "-f", "${Package} ${Version} ${db:Status-Status}\n")
+    assert {"alone 2 installed", "needing 1 installed", "half 1 installed"} <= set(
+        found.splitlines()
+    )
+    assert "more" not in {line.split()[0] for line in found.splitlines()}
+    assert not (debian.root / "var/lib/kassa-update/security").exists()
+
+    # A source that is away changes nothing, and is told.
+    away = ("env", "KASSA_SECURITY_SOURCE=deb [trusted=yes] copy:/away ./")
+    assert debian.answer(*away, script)[0] != 0

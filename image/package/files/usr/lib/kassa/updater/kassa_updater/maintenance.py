@@ -79,6 +79,14 @@ class Maintenance:
         """There between begin and end. A restart forgets it, and makes everything read-only."""
         return self.run / "begun"
 
+    def idle(self, wait_s: float) -> int:
+        """0, or EX_TEMPFAIL when the counter is not idle in time. For a restart of the counter in
+        the course of a maintenance: somebody may be served again by then."""
+        if self.wait_idle(wait_s):
+            return 0
+        print(f"the counter was not idle within {wait_s:.0f} s", file=sys.stderr)
+        return EX_TEMPFAIL
+
     def begin(self, wait_s: float) -> int:
         """Again, it does nothing. 0, or EX_TEMPFAIL when the counter is not idle in time or an
         update is under way."""
@@ -86,9 +94,8 @@ class Maintenance:
             if self.places.plan.exists():
                 raise Held("an update is under way")
             if not self.begun.exists():
-                if not self.wait_idle(wait_s):
-                    print(f"the counter was not idle within {wait_s:.0f} s", file=sys.stderr)
-                    return EX_TEMPFAIL
+                if status := self.idle(wait_s):
+                    return status
                 self.begun.touch()
             self.roots.open()
             return 0
@@ -139,9 +146,10 @@ def main(arguments: Sequence[str], work: Maintenance) -> int:
         "begin", help="wait for an idle counter, then make the disk writable"
     )
     commands.add_parser("end", help="make the disk read-only again, and see that it is")
+    idle = commands.add_parser("idle", help="wait for an idle counter, and change nothing")
     run = commands.add_parser("run", help="both, around a command")
     run.add_argument("command", nargs="+", metavar="COMMAND")
-    for which in (begin, run):
+    for which in (begin, idle, run):
         which.add_argument("--wait-s", type=seconds, default=WAIT_S, metavar="N")
     parsed = parser.parse_args(arguments)
     if os.geteuid():
@@ -152,6 +160,8 @@ def main(arguments: Sequence[str], work: Maintenance) -> int:
             return work.begin(parsed.wait_s)
         if parsed.what == "end":
             return work.end()
+        if parsed.what == "idle":
+            return work.idle(parsed.wait_s)
         return work.wrap(parsed.command, parsed.wait_s)
     except Held as error:
         print(error, file=sys.stderr)
