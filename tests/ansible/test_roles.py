@@ -30,6 +30,11 @@ WITHOUT_VARIABLE = {
     *(("links", "keys"), ("links", "keys_file"), ("links", "keys_credential")),
 }
 
+PUBLIC_KEY = """-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
+-----END PUBLIC KEY-----
+"""
+
 
 def read(file: Path) -> Any:
     return yaml.safe_load(file.read_text())
@@ -254,6 +259,9 @@ def test_the_example_s_secrets_can_be_encrypted(tmp_path: Path) -> None:
         ({"kassa_devices": [{"role": "printer", "by": "port"}]}, "a value is a serial number"),
         ({"kassa_devices": [{"role": "mouse", "by": "port", "value": "1"}]}, "role must be one of"),
         ({"kassa_shop_token": ["a"], "kassa_gate_wait_s": "x"}, "kassa_gate_wait_s"),
+        ({"kassa_release_keys": {"shop": "ssh-ed25519 AAAA"}}, "kassa_release_keys: shop"),
+        ({"kassa_release_keys": {"../x": PUBLIC_KEY}}, "kassa_release_keys: ../x"),
+        ({"kassa_release_keys": {"shop": PUBLIC_KEY}, "kassa_healthy_s": 0}, "kassa_healthy_s is"),
         ({"kassa_shop_token": "planted secret"}, "Look at"),
     ],
 )
