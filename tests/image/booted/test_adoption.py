@@ -62,6 +62,10 @@ def devices(kiosk: Kiosk) -> str:
     return kiosk.ssh("cat /etc/kassa/devices")
 
 
+def is_signed_in(kiosk: Kiosk) -> bool:
+    return "Anna K." in kiosk.get("/screen")
+
+
 def marked(kiosk: Kiosk) -> str:
     """What the screen says of the marked row."""
     found = re.search(r'aria-current="true">(.*?)</(?:button|div)>', kiosk.get("/screen"), re.S)
@@ -72,11 +76,9 @@ def confirm(kiosk: Kiosk, begin: str, place: str = "") -> None:
     """The first device that is offered, or the one at this place, is taken into service, which root
     then writes down. begin: of its line."""
     kiosk.scan_to("KASSA-DEVICES", "devices")
-    kiosk.scan_until(
-        kiosk.outside.shop.badges["Anna K."],
-        lambda: "Anna K." in kiosk.get("/screen"),
-        "the seller is signed in",
-    )
+    if not is_signed_in(kiosk):  # a badge that is scanned again signs its seller out
+        badge = kiosk.outside.shop.badges["Anna K."]
+        kiosk.scan_until(badge, lambda: is_signed_in(kiosk), "the seller is signed in")
     if place and place not in marked(kiosk):
         kiosk.scan_until("KASSA-NEXT", lambda: place in marked(kiosk), "it is marked")
     kiosk.screenshot("devices")
