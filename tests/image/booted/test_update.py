@@ -95,7 +95,8 @@ def check_box(kiosk: Kiosk, version: str) -> None:
     assert kiosk.ssh("dpkg --audit") == ""
     assert kiosk.status("touch /usr/x") != 0
     assert kiosk.health()["version"] == version
-    assert "the chain holds" in kiosk.ssh("runuser -u kassa -- kassa journal verify")
+    journal = "--file /var/lib/kassa/journal.sqlite3"
+    assert "the chain holds" in kiosk.ssh(f"runuser -u kassa -- kassa journal verify {journal}")
 
 
 # --- without a cut --------------------------------------------------------------------------------
