@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.image.script import load
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "image/package/files/usr/lib/kassa/adopt.py"
@@ -19,16 +19,7 @@ PRINTER = "printer serial X1234 04b8:0e28"
 TERMINAL = "terminal port platform-xhci-hcd.1-usb-0:1.3:1.0-port2 0403:6011"
 
 
-def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("kassa_adopt", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-adopt = load()
+adopt = load(SCRIPT)
 
 
 class Box:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import grp
-import importlib.util
 import json
 import os
 import shutil
 import subprocess
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from tests.counter.enrol_kit import CONFIG, TOKEN
+from tests.image.script import load
 
 ROOT = Path(__file__).parents[2] / "image/package/files"
 SCRIPT = ROOT / "usr/lib/kassa/enrol.py"
@@ -23,16 +22,7 @@ DESK = "0f" * 32
 GROUP = grp.getgrgid(os.getgid()).gr_name
 
 
-def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("kassa_enrol", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-enrol = load()
+enrol = load(SCRIPT)
 
 
 class Box:

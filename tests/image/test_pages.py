@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import configparser
-import importlib.util
 import json
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from appliance.follow import SOCKET
 from appliance.protocols.links.dialects import SCHEMES
+from tests.image.script import load
 from tests.image.test_session import session
 
 ROOT = Path(__file__).parents[2] / "image/package/files"
@@ -20,16 +19,7 @@ MANAGED = ROOT / "etc/chromium/policies/managed"
 OURS = ["http://127.0.0.1:8100", "http://localhost:8100"]
 
 
-def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("kassa_pages", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-pages = load()
+pages = load(SCRIPT)
 
 
 def written(tmp_path: Path, text: str) -> dict[str, object] | None:

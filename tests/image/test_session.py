@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import queue
@@ -13,13 +12,13 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.image.script import load
 from tests.rig import free_port
 
 SCRIPT = Path(__file__).parents[2] / "image/package/files/usr/lib/kassa/session.py"
@@ -27,16 +26,7 @@ SCRIPT = Path(__file__).parents[2] / "image/package/files/usr/lib/kassa/session.
 UNIT = SCRIPT.parents[1] / "systemd/system/kassa-session.service"
 
 
-def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("kassa_session", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-session = load()
+session = load(SCRIPT)
 FRESH_S: float = session.FRESH_S
 FIRST_PAGE_S: float = session.FIRST_PAGE_S
 
