@@ -7,6 +7,7 @@ device that was pulled out (a pipe ends, a device says ENODEV).
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import struct
@@ -79,9 +80,11 @@ class Keyboard:
         self._is_in = True
 
     def send(self, *events: tuple[int, int, int]) -> None:
-        """Records of (type, code, value), written at once."""
+        """Records of (type, code, value), written at once; lost where the device is not open any
+        more, as the kernel loses keys that nobody reads."""
         assert self._writer is not None
-        os.write(self._writer, b"".join(_RECORD.pack(0, 0, *event) for event in events))
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._writer, b"".join(_RECORD.pack(0, 0, *event) for event in events))
 
     def press(self, *keys: int) -> None:
         """Hold the first, press the others, let go."""
