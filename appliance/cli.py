@@ -203,6 +203,7 @@ def _conformance_options(parser: argparse.ArgumentParser) -> None:
         help="another test order: it is PAID AND HANDED OVER in the shop's books",
     )
     parser.add_argument("--ca-file", default="", metavar="FILE", help="certificates to trust")
+    parser.add_argument("--proxy", default="", metavar="URL", help="HTTP proxy to the shop")
     parser.set_defaults(run=_shop_conformance)
 
 
@@ -354,6 +355,7 @@ def _shop_conformance(parsed: argparse.Namespace) -> int:
         parsed.pay_order,
         other_token=_token(parsed.other_token, parsed.other_token_file),
         ca_file=parsed.ca_file,
+        proxy=parsed.proxy,
     )
     verdicts = conformance(subject)
     sys.stdout.write(report(verdicts))

@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 
 import httpx
 
+from appliance.counter import config_rules
 from appliance.domain.errors import Code, ConfigTrouble, ShopTrouble
 from appliance.domain.facts import Fact, Json, Kind
 from appliance.domain.order import Order, OrderStatus, disagreements
@@ -37,7 +38,8 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class Subject:
     """The shop that is looked at. claim_order, pay_order: numbers or codes of two test orders that
-    are ready and have something due. other_token: of another kiosk of the pickup point, or ""."""
+    are ready and have something due. other_token: of another kiosk of the pickup point, or "".
+    proxy: as in HttpOptions."""
 
     url: str
     token: str = field(repr=False)
@@ -46,6 +48,7 @@ class Subject:
     pay_order: str
     other_token: str = field(default="", repr=False)
     ca_file: str = ""
+    proxy: str = ""
     answer_timeout_s: float = 20.0
 
 
@@ -72,13 +75,17 @@ class NotAsked(Exception):
 
 
 def conformance(subject: Subject, transport: httpx.BaseTransport | None = None) -> list[Verdict]:
-    """Every check in its order. Raises ConfigTrouble for an address or token that cannot be
-    used, and ShopTrouble where the shop cannot be reached at all. transport: see ShopHttp."""
+    """Every check in its order. Raises ConfigTrouble for an address, token or proxy that cannot
+    be used, and ShopTrouble where the shop cannot be reached at all. transport: see ShopHttp."""
     for token in (subject.token, subject.other_token):
         if not (token.isascii() and token.isprintable()) or " " in token:
             raise ConfigTrouble(["a token has blanks or odd characters"])
     if not subject.token:
         raise ConfigTrouble(["the token is empty"])
+    try:
+        config_rules.proxy()(subject.proxy)
+    except config_rules.Wrong as wrong:
+        raise ConfigTrouble([f"the proxy {wrong}"]) from None
     bench = _Bench(subject, transport)
     try:
         return [_verdict(name, check, bench) for name, check in CHECKS.items()]
@@ -153,6 +160,7 @@ class _Bench:
                     subject.url,
                     answer_timeout_s=subject.answer_timeout_s,
                     ca_file=subject.ca_file,
+                    proxy=subject.proxy,
                 )
                 headers = {"Accept": shopapi.JSON_TYPE}
                 if token:

@@ -20,6 +20,8 @@ from appliance.domain.errors import Code, ConfigTrouble, ShopTrouble
 from appliance.domain.order import OrderStatus, disagreements
 from appliance.drivers.kassa_shop import KassaShop, ShopOptions
 from appliance.simulators.shop import DemoShop
+from tests.drivers.far_proxy import Proxy
+from tests.image.booted.tls import TlsFront, certificate
 
 Handle = Callable[[httpx.Request], httpx.Response]
 Defect = Callable[[httpx.Request, Handle], httpx.Response]
@@ -445,6 +447,34 @@ def test_the_command(shop: DemoShop, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert f"order {given.pay_order} is handed_over" in capsys.readouterr().out
     file.unlink()
     assert main(words) == 66
+
+
+def test_the_command_by_a_proxy(
+    shop: DemoShop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = subject(shop)
+    crt, key = certificate(tmp_path, "127.0.0.1")
+    port = int(shop.url.rpartition(":")[2])
+    with TlsFront(crt, key, port) as front, Proxy() as proxy:
+        words = [f"https://127.0.0.1:{front.port}", "--token", given.token, "--ca-file", str(crt)]
+        words += ["--pickup-point", "mitte", "--proxy", proxy.url]
+        words += ["--claim-order", given.claim_order, "--pay-order", given.pay_order]
+        assert main(["shop", "conformance", *words]) == 0, capsys.readouterr().out
+        assert set(proxy.asked) == {f"CONNECT 127.0.0.1:{front.port} HTTP/1.1"}
+        assert given.token.encode() not in proxy.carried
+
+
+@pytest.mark.parametrize(
+    ("url", "proxy", "said"),
+    [
+        ("https://shop.example", "proxy.example:3128", "the proxy"),
+        ("https://shop.example", "http://a:b@proxy.example:1", "user or password"),
+        ("http://127.0.0.1:1", "http://127.0.0.1:2", "would read the token"),
+    ],
+)
+def test_a_proxy_that_cannot_be_used(url: str, proxy: str, said: str) -> None:
+    with pytest.raises(ConfigTrouble, match=said):
+        conformance(Subject(url, "T", "mitte", "1", "2", proxy=proxy))
 
 
 def test_a_shop_that_is_not_there(shop: DemoShop) -> None:
