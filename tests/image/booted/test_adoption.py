@@ -58,8 +58,10 @@ def kiosk(
         yield found
 
 
-def devices(kiosk: Kiosk) -> str:
-    return kiosk.ssh("cat /etc/kassa/devices")
+def adopted(kiosk: Kiosk) -> list[str]:
+    """The lines of the file of roles that root has made of confirmations."""
+    lines = kiosk.ssh("cat /etc/kassa/devices").splitlines()
+    return [line for line in lines if line.endswith(MARK)]
 
 
 def is_signed_in(kiosk: Kiosk) -> bool:
@@ -72,21 +74,24 @@ def marked(kiosk: Kiosk) -> str:
     return found[1] if found else ""
 
 
-def confirm(kiosk: Kiosk, begin: str, place: str = "") -> None:
-    """The first device that is offered, or the one at this place, is taken into service, which root
-    then writes down. begin: of its line."""
+def go_to_devices(kiosk: Kiosk) -> None:
+    """As a seller who is signed in."""
     kiosk.scan_to("KASSA-DEVICES", "devices")
     if not is_signed_in(kiosk):  # a badge that is scanned again signs its seller out
         badge = kiosk.outside.shop.badges["Anna K."]
         kiosk.scan_until(badge, lambda: is_signed_in(kiosk), "the seller is signed in")
+
+
+def confirm(kiosk: Kiosk, begin: str, place: str = "") -> None:
+    """The first device that is offered, or the one at this place, is taken into service, which root
+    then writes down. begin: of its line."""
+    go_to_devices(kiosk)
     if place and place not in marked(kiosk):
         kiosk.scan_until("KASSA-NEXT", lambda: place in marked(kiosk), "it is marked")
     kiosk.screenshot("devices")
     kiosk.scan_until(
         "KASSA-CONFIRM",
-        lambda: any(
-            line.startswith(begin) and line.endswith(MARK) for line in devices(kiosk).splitlines()
-        ),
+        lambda: any(line.startswith(begin) for line in adopted(kiosk)),
         "root has written it down",
     )
     kiosk.scan_to("KASSA-CANCEL", "idle")
@@ -179,7 +184,7 @@ def test_taken_out_of_service_it_is_not_printed_at_any_more(
     kiosk: Kiosk, spare: tuple[EscposPrinterSimulator, UsbCable]
 ) -> None:
     printed = len(spare[0].papers)
-    kiosk.scan_to("KASSA-DEVICES", "devices")
+    go_to_devices(kiosk)
     kiosk.scan_until(
         "KASSA-NEXT",
         lambda: all(text in marked(kiosk) for text in ("Printer", "· in service")),
@@ -187,7 +192,9 @@ def test_taken_out_of_service_it_is_not_printed_at_any_more(
     )
     kiosk.screenshot("in-service")
     kiosk.scan_until(
-        "KASSA-RELEASE", lambda: MARK not in devices(kiosk), "root has taken the line out"
+        "KASSA-RELEASE",
+        lambda: all(line.startswith("terminal ") for line in adopted(kiosk)),
+        "root has taken the line out",
     )
     kiosk.scan_to("KASSA-CANCEL", "idle")
     kiosk.until(lambda: kiosk.health()["devices"]["printer"] == "K-PRN-01", "it is missed")
