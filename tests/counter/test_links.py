@@ -8,31 +8,29 @@ from pathlib import Path
 
 import pytest
 
-from appliance.counter.link_facts import Asked
-from appliance.counter.link_gate import LONGEST_LIFE_S
-from appliance.counter.links import OPEN_MOST, WAIT_S, Source
+from appliance.counter.links import OPEN_MOST, WAIT_S
 from appliance.counter.screen import Action, Page
-from appliance.counter.settings import LinkSettings, Settings
-from appliance.domain.errors import Code, JournalTrouble, OrderTrouble, ShopTrouble
+from appliance.counter.settings import LinkSettings
+from appliance.domain.errors import Code, OrderTrouble, ShopTrouble
 from appliance.domain.facts import Kind
 from appliance.domain.money import Money
 from appliance.domain.order import Order, OrderStatus
-from appliance.ports import Claimed, ClaimRefused, Declined, OrderRequest, Snapshot, Unknown
+from appliance.ports import Claimed, ClaimRefused, Declined, Unknown
 from appliance.protocols.links import kassa
-from appliance.protocols.links.codes import Name
-from appliance.protocols.links.messages import Act, Callbacks, Link, LinkError, Outcome, Reason
-from appliance.protocols.links.signing import Algorithm, Key, Stamp
-from tests.counter.harness import AGE, BASELINE, EUR, Bench, approved, bench, kinds, order
-
-SHOP = Key("shop", Algorithm.HMAC_SHA256, b"s" * 32, can_sign=True)
-KIOSK = Key("kiosk", Algorithm.HMAC_SHA256, b"k" * 32, can_sign=True)
-STRANGER = Key("shop", Algorithm.HMAC_SHA256, b"x" * 32, can_sign=True)
-BACK = "https://shop.example/paid?{response}"
-LINKS = LinkSettings(
-    "confirmed", return_to=("https://shop.example",), keys={"shop": SHOP}, sign_with=KIOSK
+from appliance.protocols.links.messages import Act, Callbacks, LinkError, Outcome, Reason
+from tests.counter.harness import AGE, EUR, Bench, bench, kinds, order
+from tests.counter.link_kit import (
+    DUE,
+    LINKS,
+    SETTINGS,
+    SHOP,
+    STRANGER,
+    ended,
+    go_on,
+    link,
+    state,
+    take,
 )
-SETTINGS = Settings("Counter 1", "Nevsky 20", "PP1", EUR, links=LINKS)
-DUE = Money(128450, EUR)
 
 
 @pytest.fixture
@@ -40,45 +38,6 @@ def counter(tmp_path: Path) -> Iterator[Bench]:
     with bench(tmp_path, SETTINGS) as found:
         found.orders(order())
         yield found
-
-
-def link(
-    counter: Bench,
-    nonce: str = "n" * 22,
-    *,
-    key: Key | None = SHOP,
-    life_s: int = 600,
-    **changes: object,
-) -> str:
-    """One of our own format. key: None for an unsigned one."""
-    base = Link(Name.KASSA, Act.SELL, "1042", "", callbacks=Callbacks(BACK, BACK, BACK))
-    now = int(counter.clock.now().timestamp())
-    stamp = Stamp(key, nonce, now + life_s) if key else None
-    return kassa.build(replace(base, **changes), stamp)  # type: ignore[arg-type]
-
-
-def take(counter: Bench, text: str, source: Source = Source.DEVICE) -> Asked:
-    return counter.core.links.take(text, source)
-
-
-def state(counter: Bench, asked: Asked) -> Asked:
-    """After the loop has turned."""
-    counter.core.links.follow()
-    found = counter.core.links.find(asked.id)
-    assert found is not None
-    return found
-
-
-def ended(counter: Bench, asked: Asked) -> tuple[Outcome, Reason]:
-    result = state(counter, asked).result
-    assert result is not None, "no result yet"
-    return result.outcome, result.reason
-
-
-def go_on(counter: Bench, wanted: Order | None = None) -> None:
-    """The shop grants the claim and the terminal is there."""
-    counter.claim_answer(Claimed(wanted or order(), 600))
-    counter.prepared(BASELINE)
 
 
 # --- one sale -------------------------------------------------------------------------------------
@@ -391,192 +350,6 @@ def test_only_so_many_wait(counter: Bench) -> None:
     assert refused.value.reason is Reason.BUSY
 
 
-# --- another cash desk ----------------------------------------------------------------------------
-
-
-def pay_link(counter: Bench, nonce: str = "p" * 22, **changes: object) -> str:
-    return link(counter, nonce, **({"act": Act.PAY, "claim": "H-a", "payment": "H-a-1"} | changes))  # type: ignore[arg-type]
-
-
-def test_a_payment_for_another_cash_desk_is_its_own(counter: Bench) -> None:
-    """Its claim, its payment's id, its receipt and its goods."""
-    asked = take(counter, pay_link(counter))
-    assert ("read_fresh", counter.handover, "1042") in counter.hands.asked
-    assert "claim" not in counter.hands.names()
-    go_on(counter)
-    assert counter.payment == "H-a-1"
-    counter.approve()
-    assert ended(counter, asked) == (Outcome.PAID, Reason.NONE)
-    assert counter.page() is Page.IDLE
-    assert counter.hands.jobs == []
-    assert counter.core.state.handovers == {}
-    printed = take(counter, link(counter, "q" * 22, act=Act.PRINT))
-    assert state(counter, printed).result is None
-    counter.print_all()
-    assert ended(counter, printed) == (Outcome.PRINTED, Reason.NONE)
-    assert [job.what for job in counter.hands.jobs] == ["receipt"]
-
-
-def test_a_payment_of_a_cash_desk_is_asked_for_once_whatever_the_nonce(counter: Bench) -> None:
-    first = take(counter, pay_link(counter))
-    go_on(counter)
-    counter.approve()
-    counter.core.links.follow()
-    assert take(counter, pay_link(counter, "r" * 22)).id == first.id
-    with pytest.raises(LinkError):
-        take(counter, pay_link(counter, "s" * 22, order="1043"))
-    assert len(counter.hands.charges) == 1
-
-
-def test_a_declined_payment_of_a_cash_desk_ends_at_once(counter: Bench) -> None:
-    """The next attempt has another id, which is the cash desk's to give."""
-    asked = take(counter, pay_link(counter))
-    go_on(counter)
-    counter.end(Declined(Code.PAYMENT_DECLINED, ""))
-    assert ended(counter, asked) == (Outcome.DECLINED, Reason.CARD_DECLINED)
-    assert counter.page() is Page.IDLE
-    assert Kind.PUT_BACK not in kinds(counter), "the claim is not ours to end"
-
-
-def test_money_that_comes_after_the_cash_desk_was_told_no_is_a_persons_case(counter: Bench) -> None:
-    """The cash desk believes that nothing was taken; nobody else can know better than the seller
-    here. Until it is settled the payment is in sight."""
-    asked = take(counter, pay_link(counter))
-    go_on(counter)
-    handover, payment = counter.handover, counter.payment
-    counter.end(Declined(Code.PAYMENT_DECLINED, ""))
-    said = state(counter, asked).result
-    counter.core.charging.charged(handover, payment, approved(DUE))
-    assert counter.screen().attention == 1
-    assert state(counter, asked).result == said
-    counter.restart()
-    assert counter.screen().attention == 1
-    counter.do(Action.ATTENTION)
-    counter.do(Action.CONFIRM)
-    counter.do(Action.DECIDE_PAID)
-    assert counter.screen().attention == 0
-    assert counter.core.state.handovers == {}
-
-
-def test_without_a_claim_the_order_is_claimed_here(counter: Bench) -> None:
-    take(counter, pay_link(counter, claim="", payment=""))
-    assert "claim" in counter.hands.names()
-
-
-def test_what_is_served_already_is_not_paid_for_another_desk(counter: Bench) -> None:
-    counter.to_charging(order())
-    counter.approve()
-    counter.do(Action.NEXT)
-    asked = take(counter, pay_link(counter))
-    assert ended(counter, asked) == (Outcome.REFUSED, Reason.ORDER_NOT_HERE)
-    assert len(counter.core.state.handovers) == 1
-
-
-# --- what became of a payment ---------------------------------------------------------------------
-
-
-def status_link(counter: Bench, nonce: str = "t" * 22, **changes: object) -> str:
-    return link(counter, nonce, **({"act": Act.STATUS, "payment": "H-a-1"} | changes))  # type: ignore[arg-type]
-
-
-def test_who_lost_the_result_of_a_payment_is_told_it_again(counter: Bench) -> None:
-    take(counter, pay_link(counter))
-    go_on(counter)
-    counter.approve()
-    counter.core.links.follow()
-    counter.clock.pass_(60)
-    asked = take(counter, status_link(counter))
-    assert ended(counter, asked) == (Outcome.PAID, Reason.NONE)
-    result = state(counter, asked).result
-    assert result is not None
-    assert (result.payment, result.amount, result.pan) == ("H-a-1", DUE, "************4711")
-    assert result.at == int(counter.clock.now().timestamp()), "the time at which this was said"
-    assert len(counter.hands.charges) == 1
-
-
-def test_a_status_waits_while_the_payment_runs(counter: Bench) -> None:
-    take(counter, pay_link(counter))
-    asked = take(counter, status_link(counter))
-    again = take(counter, status_link(counter, "u" * 22))
-    assert again.id == asked.id, "one for each payment that is open"
-    go_on(counter)
-    counter.clock.pass_(3600)
-    counter.core.tick()
-    assert state(counter, asked).result is None
-    counter.restart()
-    assert state(counter, asked).result is None
-    counter.end(Declined(Code.PAYMENT_DECLINED, ""))
-    assert ended(counter, asked) == (Outcome.DECLINED, Reason.CARD_DECLINED)
-    result = state(counter, asked).result
-    assert result is not None
-    assert (result.payment, result.amount) == ("H-a-1", DUE)
-
-
-def test_a_payment_that_was_never_asked_for_never_will_be(counter: Bench) -> None:
-    """Its link was slower than the question about it."""
-    late = pay_link(counter)
-    asked = take(counter, status_link(counter, amount=DUE))
-    assert ended(counter, asked) == (Outcome.REFUSED, Reason.NEVER_ASKED)
-    result = state(counter, asked).result
-    assert result is not None
-    assert (result.payment, result.order, result.amount) == ("H-a-1", "1042", DUE)
-    counter.restart()
-    counter.orders(order())
-    found = take(counter, late)
-    assert found.result is not None
-    assert found.result.reason is Reason.NEVER_ASKED
-    again = take(counter, status_link(counter, "u" * 22))
-    assert ended(counter, again) == (Outcome.REFUSED, Reason.NEVER_ASKED)
-    assert counter.page() is Page.IDLE
-    assert counter.hands.names() == []
-
-
-def test_a_status_takes_nobodys_place(counter: Bench) -> None:
-    counter.to_charging(order())
-    for number in range(OPEN_MOST):
-        link_ = pay_link(
-            counter, f"nonce-{number:017d}", order=f"2{number:03d}", payment=f"P-{number}"
-        )
-        take(counter, link_)
-    asked = take(counter, status_link(counter, payment="P-0"))
-    assert state(counter, asked).result is None
-    assert counter.page() is Page.CHARGING
-
-
-def test_only_who_signed_a_payment_hears_of_it(counter: Bench) -> None:
-    take(counter, pay_link(counter))
-    for key in (None, STRANGER):
-        with pytest.raises(LinkError) as refused:
-            take(counter, status_link(counter, key=key))
-        assert refused.value.reason is Reason.SEAL
-
-
-def test_a_new_key_is_not_told_that_the_old_ones_payment_was_never_asked_for(
-    tmp_path: Path,
-) -> None:
-    new = replace(SHOP, id="shop-2")
-    settings = replace(LINKS, keys={"shop": SHOP, "shop-2": new})
-    with bench(tmp_path, replace(SETTINGS, links=settings)) as counter:
-        counter.orders(order())
-        take(counter, pay_link(counter))
-        with pytest.raises(LinkError) as refused:
-            take(counter, status_link(counter, key=new))
-        assert refused.value.reason is Reason.SEAL
-
-
-def test_an_application_is_told_by_its_scheme(tmp_path: Path) -> None:
-    back = kassa.RESULT_CALLBACK
-    allowed = replace(LINKS, return_to=("kassa-api:", "https:"))
-    with bench(tmp_path, replace(SETTINGS, links=allowed)) as counter:
-        counter.orders(order())
-        asked = take(counter, status_link(counter, callbacks=Callbacks(back, back, back)))
-        address = counter.core.links.address(state(counter, asked))
-        assert address is not None
-        assert kassa.is_result(address)
-        with pytest.raises(LinkError):
-            take(counter, link(counter))
-
-
 # --- paper ----------------------------------------------------------------------------------------
 
 
@@ -612,118 +385,3 @@ def test_a_receipt_that_the_seller_waives(counter: Bench) -> None:
     asked = take(counter, link(counter, act=Act.PRINT))
     counter.do(Action.WAIVE_RECEIPT)
     assert ended(counter, asked) == (Outcome.CANCELLED, Reason.BY_SELLER)
-
-
-# --- where it comes from --------------------------------------------------------------------------
-
-
-def test_the_kiosks_page_goes_to_the_caller_when_the_goods_have_left(counter: Bench) -> None:
-    take(counter, link(counter), Source.KIOSK)
-    go_on(counter)
-    counter.approve()
-    counter.core.links.follow()
-    assert counter.screen().leave is None, "there are goods to hand over"
-    counter.clock.pass_(300)  # however long that takes
-    counter.core.tick()
-    counter.do(Action.CONFIRM)
-    counter.core.tick()
-    leave = counter.screen().leave
-    assert leave is not None
-    assert leave.address.startswith("https://shop.example/paid?status=paid")
-    counter.clock.pass_(60)
-    counter.core.tick()
-    assert counter.screen().leave is None
-
-
-def test_a_scanned_link_is_taken_like_a_scanned_order(counter: Bench) -> None:
-    counter.orders(order(), order("1043"))
-    counter.core.scanned("KO-1043")
-    counter.core.scanned(link(counter, key=None, callbacks=Callbacks()))
-    focus = counter.core.state.focus
-    assert focus is not None
-    assert focus.order.number == "1042"
-    counter.core.scanned("kassa-api://payNow?order=1042&sig=forged")
-    notice = counter.core.state.notice
-    assert notice is not None
-    assert notice.code is Code.LINK_REFUSED
-
-
-def test_the_shop_opens_an_order_once(counter: Bench) -> None:
-    now = int(counter.clock.now().timestamp())
-    wanted = OrderRequest("r-1", "1042", "Counter 1", now + 60)
-    others = (
-        OrderRequest("r-2", "1042", "Counter 2", now + 60),
-        OrderRequest("r-3", "1042", "", now),
-    )
-    snapshot = Snapshot("e", (order(),), requests=(*others, wanted))
-    counter.core.snapshot(snapshot)
-    assert counter.page() is Page.ORDER
-    assert counter.hands.names() == [], "it opens, and charges nothing"
-    counter.do(Action.CANCEL)
-    counter.core.snapshot(snapshot)
-    assert counter.page() is Page.IDLE
-    counter.restart()
-    counter.core.snapshot(snapshot)
-    assert counter.page() is Page.IDLE
-
-
-def asked_for(counter: Bench, *numbers: str, life_s: int = 60) -> tuple[OrderRequest, ...]:
-    now = int(counter.clock.now().timestamp())
-    return tuple(OrderRequest(f"r-{number}", number, "", now + life_s) for number in numbers)
-
-
-def test_what_the_shop_asks_for_waits_for_room(counter: Bench) -> None:
-    """The snapshot does not come again: the poll is answered 304 until something changes."""
-    numbers = [str(2000 + number) for number in range(OPEN_MOST + 2)]
-    orders = tuple(order(number) for number in numbers)
-    counter.core.snapshot(Snapshot("e", orders, requests=asked_for(counter, *numbers)))
-    assert len(counter.core.state.links) == OPEN_MOST
-    opened = []
-    while counter.page() is Page.ORDER:
-        assert counter.core.state.focus is not None
-        opened.append(counter.core.state.focus.order.number)
-        counter.do(Action.CANCEL)
-        counter.core.tick()
-    assert opened == numbers
-    assert counter.core.state.links == {}
-    assert counter.core.links._wanted == (), "nothing is kept of what has been opened"
-
-
-def test_what_the_shop_asks_for_waits_for_the_disk(
-    counter: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise JournalTrouble(Code.DISK_FULL, "full")
-
-    requests = asked_for(counter, "1042")
-    with monkeypatch.context() as disk:
-        disk.setattr(counter.core.journal, "append", full)
-        with pytest.raises(JournalTrouble):
-            counter.core.snapshot(Snapshot("e", (order(),), requests=requests))
-    counter.core.tick()
-    assert counter.page() is Page.ORDER
-
-
-@pytest.mark.parametrize("life_s", [-1, 0, LONGEST_LIFE_S + 1, 10**11])
-def test_the_shop_asks_for_now_and_not_for_some_day(counter: Bench, life_s: int) -> None:
-    counter.core.snapshot(
-        Snapshot("e", (order(),), requests=asked_for(counter, "1042", life_s=life_s))
-    )
-    assert counter.page() is Page.IDLE
-    assert counter.core.state.links == {}
-    assert counter.core.links._wanted == ()
-
-
-def test_what_the_shop_does_not_ask_for_any_more_is_forgotten(counter: Bench) -> None:
-    numbers = [str(2000 + number) for number in range(OPEN_MOST + 2)]
-    counter.core.snapshot(Snapshot("e", (), requests=asked_for(counter, *numbers)))
-    waiting = [request.order for request in counter.core.links._wanted]
-    assert waiting == numbers[OPEN_MOST:]
-    counter.core.snapshot(Snapshot("f", ()))
-    assert not counter.core.links._wanted
-
-
-def test_who_signs_in_is_asked_for_by_nobody_else(counter: Bench) -> None:
-    """A link is no badge: it signs nobody in."""
-    take(counter, link(counter))
-    assert counter.core.state.seller is None
