@@ -24,9 +24,6 @@ def counter(tmp_path: Path) -> Iterator[Bench]:
         yield found
 
 
-# --- where it comes from --------------------------------------------------------------------------
-
-
 def test_the_kiosks_page_goes_to_the_caller_when_the_goods_have_left(counter: Bench) -> None:
     take(counter, link(counter), Source.KIOSK)
     go_on(counter)
