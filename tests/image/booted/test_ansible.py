@@ -139,7 +139,7 @@ def settings(outside: Outside) -> dict[str, Any]:
         "kassa_log_format": "text",
         "kassa_devices": [{"role": "terminal", "by": "serial", "value": "TERM01"}],
         "kassa_network_connections": [{"name": "cable", "type": "ethernet", "priority": 5}],
-        "kassa_common_poll_s": 2,
+        "kassa_common_poll_s": 15,  # each is seconds of an emulated processor
         "kassa_gate_wait_s": 900,
     }
 
