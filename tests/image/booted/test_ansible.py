@@ -108,6 +108,8 @@ def end(running: subprocess.Popen[str]) -> None:
     if running.poll() is None:
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()
+    if running.stdout is not None:
+        running.stdout.close()
 
 
 def settings(outside: Outside) -> dict[str, Any]:
