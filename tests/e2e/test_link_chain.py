@@ -15,11 +15,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import pytest
@@ -50,6 +50,28 @@ NUMBER = "10001"
 SCHEMES = ("kassa-api", "pay-api", "print-api", "web+kassa")
 
 
+class ShopServer(ThreadingHTTPServer):
+    """Stops as a machine does that is switched off: a browser keeps connections ready, and the one
+    that it opened before is not served after."""
+
+    def __init__(self, port: int, handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(("127.0.0.1", port), handler)
+        self._taken: list[socket.socket] = []
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        self._taken.append(connection)
+        return connection, address
+
+    def stop(self) -> None:
+        self.shutdown()
+        self.server_close()
+        for connection in self._taken:
+            with suppress(OSError):  # most have ended
+                connection.shutdown(socket.SHUT_RDWR)
+
+
 class ShopPage:
     """The shop's page with a link to pay, and the one that results come to."""
 
@@ -57,7 +79,7 @@ class ShopPage:
         self.link = ""
         self.results: list[str] = []
         self.seen: list[str] = []
-        self._server: ThreadingHTTPServer | None = None
+        self._server: ShopServer | None = None
         self.port = 0
         self.start()
 
@@ -82,14 +104,12 @@ class ShopPage:
             def log_message(self, *_: object) -> None:
                 """Nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        self._server = ShopServer(self.port, Handler)
         self.port = self._server.server_port
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def stop(self) -> None:
         if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
+            self._server.stop()
             self._server = None
 
     @property
