@@ -97,9 +97,8 @@ FLAGS: Final = (
     "--disable-dev-tools",
     "--log-level=3",
     # No process is kept ready for a page that never comes, nor for one that was left: see `pages`.
-    # Nor does one look, after three minutes, whether this machine could run a language model.
     "--disable-features=Translate,OverscrollHistoryNavigation,MediaRouter,GlobalMediaControls,"
-    "SpareRendererForSitePerProcess,BackForwardCache,OptimizationGuideOnDeviceModel",
+    "SpareRendererForSitePerProcess,BackForwardCache",
     "--password-store=basic",
     "--disk-cache-size=8388608",
     "--media-cache-size=1",
