@@ -31,6 +31,8 @@ pytestmark = [pytest.mark.timeout(3600)]
 RUN_S: Final = 3000.0
 LISTENS: Final = 8443
 LINK_KEY: Final = "c2VjcmV0LWZyb20tdGhlLXZhdWx0LXBsYW50ZWQtaGVyZQ"
+POLL_S: Final = 15
+"""Each time costs seconds of an emulated processor."""
 GIVEN_UP_S: Final = 240
 """For a release that is never healthy."""
 CHANGED: Final = re.compile(r"^box +: ok=\d+ +changed=(\d+) +unreachable=(\d+) +failed=(\d+)", re.M)
@@ -141,7 +143,7 @@ def settings(outside: Outside) -> dict[str, Any]:
         "kassa_log_format": "text",
         "kassa_devices": [{"role": "terminal", "by": "serial", "value": "TERM01"}],
         "kassa_network_connections": [{"name": "cable", "type": "ethernet", "priority": 5}],
-        "kassa_common_poll_s": 15,  # each is seconds of an emulated processor
+        "kassa_common_poll_s": POLL_S,
         "kassa_gate_wait_s": 900,
     }
 
@@ -263,7 +265,10 @@ def test_a_handover_is_waited_for(fleet: Controller) -> None:
     kiosk.scan_to(f"NL-{kiosk.outside.open_orders()[0]['number']}", "order")
     try:
         assert running.stdout is not None
-        assert any("RETRYING" in line for line in running.stdout), "it did not wait"
+        assert any("Wait for an idle counter" in line for line in running.stdout), "no wait"
+        # Its own word for it, RETRYING, came only when the wait was over.
+        time.sleep(3 * POLL_S)
+        assert running.poll() is None
         assert kiosk.health()["page"] == "order"
         assert started(kiosk) == since
         kiosk.scan_to("KASSA-CANCEL", "idle")
