@@ -12,7 +12,7 @@ from appliance.counter.pairing import CODE_S, DEVICES_MOST, DONE_S, TRIES_MOST, 
 from appliance.counter.screen import Action, Page, Pairing
 from appliance.domain.facts import Kind
 from tests.counter.harness import Bench, bench
-from tests.counter.link_kit import LINKS, SETTINGS
+from tests.counter.links.kit import LINKS, SETTINGS
 
 AT = "https://counter-1.shop.example:8143"
 WITH = replace(SETTINGS, links=replace(LINKS, devices_at=AT))

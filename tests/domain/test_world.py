@@ -23,7 +23,7 @@ _ASKED_FIRST: Final = (
     " before the next charge"
 )
 _OTHER_TESTS: Final = "checks and lines have nothing to do with money; the order here has none"
-_OTHER_DESKS: Final = "there is no other cash desk here; see tests/counter/test_link_payments.py"
+_OTHER_DESKS: Final = "there is no other cash desk here; see tests/counter/links/test_payments.py"
 NEVER: Final[dict[tuple[pay.State, Kind], str]] = {
     **dict.fromkeys(((P.APPROVED, kind) for kind in (K.APPROVED, K.DECLINED)), _NO_SECOND_WORD),
     **dict.fromkeys(((P.APPROVED, kind) for kind in (K.DOUBTFUL, K.UNRESOLVED)), _NO_SECOND_WORD),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from appliance.ports import Declined
 from appliance.protocols.links import kassa
 from appliance.protocols.links.messages import Act, Callbacks, LinkError, Outcome, Reason
 from tests.counter.harness import Bench, approved, bench, kinds, order
-from tests.counter.link_kit import (
+from tests.counter.links.kit import (
     DUE,
     LINKS,
     SETTINGS,
@@ -28,14 +27,6 @@ from tests.counter.link_kit import (
     state,
     take,
 )
-
-
-@pytest.fixture
-def counter(tmp_path: Path) -> Iterator[Bench]:
-    with bench(tmp_path, SETTINGS) as found:
-        found.orders(order())
-        yield found
-
 
 # --- another cash desk ----------------------------------------------------------------------------
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from appliance.counter.link_gate import LONGEST_LIFE_S
@@ -13,15 +10,8 @@ from appliance.counter.screen import Action, Page
 from appliance.domain.errors import Code, JournalTrouble
 from appliance.ports import OrderRequest, Snapshot
 from appliance.protocols.links.messages import Callbacks
-from tests.counter.harness import Bench, bench, order
-from tests.counter.link_kit import SETTINGS, go_on, link, take
-
-
-@pytest.fixture
-def counter(tmp_path: Path) -> Iterator[Bench]:
-    with bench(tmp_path, SETTINGS) as found:
-        found.orders(order())
-        yield found
+from tests.counter.harness import Bench, order
+from tests.counter.links.kit import go_on, link, take
 
 
 def test_the_kiosks_page_goes_to_the_caller_when_the_goods_have_left(counter: Bench) -> None:
