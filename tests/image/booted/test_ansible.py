@@ -33,6 +33,8 @@ LISTENS: Final = 8443
 LINK_KEY: Final = "c2VjcmV0LWZyb20tdGhlLXZhdWx0LXBsYW50ZWQtaGVyZQ"
 POLL_S: Final = 15
 """Each time costs seconds of an emulated processor."""
+GATE_POLL_S: Final = 90
+"""With every five seconds the browser never got to its first page."""
 GIVEN_UP_S: Final = 240
 """For a release that is never healthy."""
 CHANGED: Final = re.compile(r"^box +: ok=\d+ +changed=(\d+) +unreachable=(\d+) +failed=(\d+)", re.M)
@@ -145,6 +147,7 @@ def settings(outside: Outside) -> dict[str, Any]:
         "kassa_network_connections": [{"name": "cable", "type": "ethernet", "priority": 5}],
         "kassa_common_poll_s": POLL_S,
         "kassa_gate_wait_s": 900,
+        "kassa_gate_poll_s": GATE_POLL_S,
     }
 
 
