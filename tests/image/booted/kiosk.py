@@ -315,8 +315,11 @@ class Kiosk:
                 self.screenshot("late")
                 log = self._ssh("journalctl -b -u kassa -u kassa-session -n 60 -o cat", SOON_S)
                 tail = self.machine.serial_tail(2000)
+                # One that got little was starved; one that used little stood still.
+                used_s, on_s = self.machine.processor_s, time.monotonic() - self.started_at
                 raise AssertionError(
                     f"not within {timeout_s:.0f} s: {what}\n{log.stdout}\n--- serial:\n{tail}"
+                    f"\n--- on for {on_s:.0f} s, with {used_s:.0f} s of a processor"
                 )
             time.sleep(_AGAIN_S)
 
