@@ -74,13 +74,13 @@ def test_it_is_turned(kiosk: Kiosk) -> None:
 
 def test_it_has_the_resolution_that_is_chosen_and_then_its_own_again(kiosk: Kiosk) -> None:
     own = lit(kiosk, "own").size
-    display(kiosk, resolution="1024x768")
-    assert own != (1024, 768)
+    display(kiosk, resolution="800x600")
+    assert own != (800, 600)
 
     def has(size: tuple[int, int]) -> bool:
         return kiosk.screenshot("resolution").size == size
 
-    kiosk.until(lambda: has((1024, 768)), "the screen is of the chosen size")
+    kiosk.until(lambda: has((800, 600)), "the screen is of the chosen size")
     lit(kiosk, "chosen")
     display(kiosk)
     kiosk.until(lambda: has(own), "the screen is of its own size")
