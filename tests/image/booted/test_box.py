@@ -15,6 +15,9 @@ from tests.rig import free_port
 PAGE_BYTES = 64 << 10  # the largest that arm64 has
 pytestmark = [pytest.mark.timeout(1800)]
 
+NMS_TRIES, NMS_WAIT_S = 4, 420.0
+"""By itself it would wait for five minutes after as many, which take three (nm-settings,
+autoconnect-retries, dhcp-timeout)."""
 APP_EXPOSURE = 2.0
 SESSION_EXPOSURE = 3.0
 SETUID: frozenset[str] = frozenset(
@@ -49,6 +52,17 @@ def test_it_comes_up_by_itself_with_the_page_on_the_screen(kiosk: Kiosk) -> None
         f"figure: power-on to SSH {up_s:.0f} s, counter ready {well_s:.0f} s, "
         f"page on the screen {painted_s:.0f} s"
     )
+
+
+def test_it_asks_for_an_address_until_somebody_answers(kiosk: Kiosk) -> None:
+    """The router is up later than the box, however much later."""
+    tries = "journalctl -b -u NetworkManager -o cat | grep -c 'starting connection'"
+    before = int(kiosk.ssh(tries))
+    kiosk.machine.qmp("netdev_add", type="hubport", id="nowhere", hubid=1)
+    kiosk.machine.plug("usb-net", "cable", netdev="nowhere")
+    kiosk.until(lambda: int(kiosk.ssh(tries)) > before + NMS_TRIES, "it asks on", NMS_WAIT_S)
+    kiosk.machine.unplug("cable")
+    kiosk.machine.qmp("netdev_del", id="nowhere")
 
 
 # --- what it lets in ------------------------------------------------------------------------------
@@ -106,6 +120,21 @@ def test_a_password_is_not_even_asked_for(kiosk: Kiosk) -> None:
     assert "passwordauthentication no" in said
     assert "kbdinteractiveauthentication no" in said
     assert "permitrootlogin without-password" in said
+
+
+def test_an_administrators_way_in_comes_back(kiosk: Kiosk) -> None:
+    """After three starts that failed for good, by Debian's unit."""
+    folder = "/run/systemd/system/ssh.service.d"
+    kiosk.ssh(
+        f"mkdir -p {folder} && touch /run/tries"
+        " && echo '[ \"$(wc -c </run/tries)\" -ge 3 ] || { echo -n x >>/run/tries; exit 255; }'"
+        " >/run/fails"
+        f" && printf '[Service]\\nExecStartPre=/bin/sh /run/fails\\n' >{folder}/90-test.conf"
+        " && systemctl daemon-reload && systemctl restart --no-block ssh"
+    )
+    well = "wc -c </run/tries && systemctl is-active ssh"
+    kiosk.until(lambda: kiosk.ssh(well).split() == ["3", "active"], "a way in", BOOT_S)
+    kiosk.ssh(f"rm -r {folder} /run/tries /run/fails && systemctl daemon-reload")
 
 
 @pytest.mark.parametrize("user", ["kassa", "kassa-screen"])
