@@ -1,24 +1,30 @@
-"""A small HTTP proxy on the loopback: CONNECT and nothing else (RFC 9110, 9.3.6)."""
+"""A small HTTP proxy on the loopback: CONNECT (RFC 9110, 9.3.6), and GET without a body by
+its whole address (RFC 9112, 3.2.2)."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
 import threading
+from collections.abc import Mapping
+from urllib.parse import urlsplit, urlunsplit
 
 ANSWER_S = 20.0
 
 
 class Proxy:
     """asked: the first line of each request. refusal: the status line that CONNECT is answered
-    with in place of a tunnel; "" makes one. carried: bytes from the client through tunnels."""
+    with in place of a tunnel; "" makes one. carried: bytes from the client through tunnels. hosts:
+    names that it alone knows, with their addresses."""
 
-    def __init__(self, refusal: str = "") -> None:
+    def __init__(self, refusal: str = "", hosts: Mapping[str, str] | None = None) -> None:
         self.asked: list[str] = []
         self.carried = b""
         self._refusal = refusal
+        self._hosts = hosts or {}
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.port = int(self._listener.getsockname()[1])
+        self.url = f"http://127.0.0.1:{self.port}"
         self._open: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
@@ -65,15 +71,20 @@ class Proxy:
                 head += more
             line = head.split(b"\r\n")[0].decode("ascii")
             self.asked.append(line)
-            method, target, _ = line.split(" ")
-            if self._refusal or method != "CONNECT":
+            method, target, version = line.split(" ")
+            whole = urlsplit(target if method == "GET" else f"//{target}")
+            if self._refusal or method not in ("CONNECT", "GET") or not whole.hostname:
                 status = self._refusal or "405 Method Not Allowed"
                 client.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
                 return
-            host, _, port = target.rpartition(":")
-            with socket.create_connection((host, int(port)), ANSWER_S) as server:
+            address = self._hosts.get(whole.hostname, whole.hostname), whole.port or 80
+            with socket.create_connection(address, ANSWER_S) as server:
                 self._open.append(server)
-                client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                if method == "CONNECT":
+                    client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                else:
+                    path = urlunsplit(("", "", whole.path or "/", whole.query, ""))
+                    server.sendall(f"GET {path} {version}".encode() + head[len(line) :])
                 self._start(self._back, server, client)
                 while more := client.recv(65_536):
                     self.carried += more

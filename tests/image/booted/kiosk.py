@@ -83,12 +83,14 @@ class Parts:
 @dataclass
 class Outside:
     """What stands around the box, and stays when it is switched off: shop, bank, terminal, printer,
-    scanner, and the card that the image is on. has_settings: the card has the counter's; without,
-    it has only what lets an administrator in, and which adapter the terminal hangs on."""
+    scanner, and the card that the image is on. config, shop_config: more sections of the counter's
+    settings, and more of [shop]. has_settings: the card has them; without, it has only what lets an
+    administrator in, and which adapter the terminal hangs on."""
 
     folder: Path
     parts: Parts
     config: str = ""
+    shop_config: str = ""
     terminal_options: dict[str, Any] = field(default_factory=dict)
     has_settings: bool = True
     _stack: ExitStack = field(default_factory=ExitStack)
@@ -164,6 +166,7 @@ url = "https://{HOST}:{self.tls.port}"
 {token}
 pickup_point = "mitte"
 ca_file = "/etc/kassa/shop-ca.pem"
+{self.shop_config}
 [terminal]
 baud = 115200
 [printer]

@@ -167,6 +167,8 @@ def test_a_broken_release_is_taken_back(box: Kiosk, publisher: Publisher, how: s
 WITHOUT_SCREEN = "systemd.mask=kassa-session.service"
 """An emulated browser takes most of the minutes of a start; and an update on a box where none has
 drawn does not wait for one."""
+TOLD = f"{WITHOUT_SCREEN} console=ttyS0 loglevel=6 systemd.show_status=1"
+"""A start that does not come tells how far it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +189,7 @@ def record(
     with (
         VolatileDisk(outside.card, regions(outside.card)) as drive,
         NbdServer(drive, outside.folder / "nbd") as server,
-        Kiosk(outside, "recorded", disk=server.uri, more_words=WITHOUT_SCREEN) as kiosk,
+        Kiosk(outside, "recorded", disk=server.uri, more_words=TOLD) as kiosk,
     ):
         kiosk.wait_up()
         kiosk.wait_well()
@@ -211,7 +213,7 @@ def cut_again(
     """The start after a cut is cut as well; when."""
     landed, write = dice.choice(list(Landed)), dice.randrange(1, START_WRITES)
     longest_s = dice.uniform(START_S / 10, START_S)
-    kiosk = Kiosk(outside, f"again-{number}", disk=uri, more_words=WITHOUT_SCREEN)
+    kiosk = Kiosk(outside, f"again-{number}", disk=uri, more_words=TOLD)
     drive.plan(Cut(lambda t: t.writes == write, dice, landed, on_cut=kiosk.machine.power_off))
     when = f"at write {write}"
     with kiosk:
@@ -257,7 +259,7 @@ def test_a_cut(which: str, number: int, request: pytest.FixtureRequest) -> None:
         if dice.random() < 1 / 3:
             when = cut_again(outside, drive, server.uri, number, dice)
             what += f"; and the next start {when}"
-        kiosk = Kiosk(outside, f"after-{number}", disk=server.uri, more_words=WITHOUT_SCREEN)
+        kiosk = Kiosk(outside, f"after-{number}", disk=server.uri, more_words=TOLD)
         with kiosk:
             kiosk.wait_up()
             kiosk.until(
