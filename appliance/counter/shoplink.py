@@ -27,6 +27,8 @@ from appliance.ports import WELL, Claimed, ClaimRefused, Health, Seller, SellerL
 log = structlog.get_logger()
 
 WAIT_S: Final = 25
+SHORTEST_HOLD_S: Final = 3
+WHOLE_HOLD_AGAIN_S: Final = 3600.0
 POLL_AT_MOST_EVERY_S: Final = 1.0
 SELLERS_EVERY_S: Final = 600.0
 HEALTH_EVERY_S: Final = 60.0
@@ -52,6 +54,37 @@ class Backoff:
         self._wait_s = min(self._wait_s * 2, LONGEST_WAIT_S)
         asked = getattr(trouble, "retry_after_s", None) or 0.0
         return max(wait_s, min(float(asked), LONGEST_RETRY_AFTER_S))
+
+
+class Hold:
+    """How long the shop is asked to hold an answer back: WAIT_S seconds, and none after trouble, so
+    that it is seen at once when the shop is back. Where that is answered by the first ask, it was
+    the silence that something on the way did not bear, such as a proxy: holds are half as long from
+    then on, down to SHORTEST_HOLD_S, and whole again after an hour."""
+
+    def __init__(self) -> None:
+        self._longest_s = WAIT_S
+        self._short_until = 0.0
+        self._asked_s = 0
+        self._is_in_trouble = False
+        self._was_cut_off = False
+
+    def next(self, now: float) -> int:
+        """In seconds; now: monotonic."""
+        if now >= self._short_until:
+            self._longest_s = WAIT_S
+        self._asked_s = 0 if self._is_in_trouble else self._longest_s
+        return self._asked_s
+
+    def failed(self) -> None:
+        """The ask that `next` was called for."""
+        self._is_in_trouble, self._was_cut_off = True, self._asked_s > 0
+
+    def answered(self, now: float) -> None:
+        if self._was_cut_off:
+            self._longest_s = max(self._longest_s // 2, SHORTEST_HOLD_S)
+            self._short_until = now + WHOLE_HOLD_AGAIN_S
+        self._is_in_trouble = self._was_cut_off = False
 
 
 class ShopLink:
@@ -243,13 +276,14 @@ class ShopLink:
 
     def _poll(self) -> None:
         backoff, sellers_backoff = Backoff(self._chance), Backoff(self._chance)
+        hold = Hold()
         etag, sellers_at = "", float("-inf")
         while not self._stop.is_set():
             asked_at, wait_s = self._clock.monotonic(), 0.0
             found: ShopTrouble | None = None
             try:
                 # The first answer must not wait: the screen is empty until it is there.
-                snapshot = self._shop.snapshot(etag, WAIT_S if etag else 0)
+                snapshot = self._shop.snapshot(etag, hold.next(asked_at) if etag else 0)
                 if etag:
                     # A shop that does not wait, or calls the same orders new ones each time, is
                     # asked once a second, not as fast as it answers.
@@ -258,8 +292,10 @@ class ShopLink:
                     etag = snapshot.etag
                     self._loop.post(lambda core, found=snapshot: core.snapshot(found))  # type: ignore[misc]
                 backoff.reset()
+                hold.answered(self._clock.monotonic())
             except ShopTrouble as trouble:
                 found, wait_s = trouble, backoff.next(trouble)
+                hold.failed()
             # Orders that cannot be read are no reason to let nobody sign in, nor vice versa.
             is_talking = found is None or found.code is Code.SHOP_NONSENSE
             if is_talking and self._clock.monotonic() >= sellers_at:

@@ -69,6 +69,7 @@ class FakeShop:
 
     def __init__(self) -> None:
         self.calls: list[str] = []
+        self.holds: list[int] = []
         self.stop = threading.Event()
         self.etag = 0
         self.on_snapshot: Callable[[str], Snapshot | None] = lambda etag: self._unchanged(etag)
@@ -87,6 +88,7 @@ class FakeShop:
 
     def snapshot(self, etag: str, wait_s: int) -> Snapshot | None:
         self.calls.append("snapshot")
+        self.holds.append(wait_s)
         return self.on_snapshot(etag)
 
     def order(self, code: str) -> Order:
@@ -181,6 +183,57 @@ def test_a_shop_whose_orders_are_new_ones_each_time_is_not_asked_without_end(
         until(lambda: b.shop.calls.count("snapshot") == 2, "asked, at the start twice")
         assert not b.shop.stop.wait(0.5)
         assert b.shop.calls.count("snapshot") == 2
+
+
+@pytest.mark.parametrize(
+    ("fails", "holds"),
+    [
+        # Well: only the first ask is answered at once.
+        (lambda hold, number: False, [0, 25, 25, 25]),
+        # Away: asked without a hold until it is back, and it was not the hold.
+        (lambda hold, number: number in (1, 2, 3), [0, 25, 0, 0, 0, 25]),
+        # Something on the way ends what is silent for ten seconds; for two.
+        (lambda hold, number: hold > 10, [0, 25, 0, 12, 0, 6, 6, 6]),
+        (lambda hold, number: hold > 2, [0, 25, 0, 12, 0, 6, 0, 3, 0, 3, 0]),
+        # Away from the start.
+        (lambda hold, number: number < 2, [0, 0, 0, 25]),
+    ],
+)
+def test_how_long_the_shop_is_asked_to_hold(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fails: Callable[[int, int], bool],
+    holds: list[int],
+) -> None:
+    monkeypatch.setattr(shoplink, "POLL_AT_MOST_EVERY_S", 0.0)
+    monkeypatch.setattr(shoplink, "LONGEST_WAIT_S", 0.01)
+    monkeypatch.setattr(shoplink, "FIRST_WAIT_S", 0.01)
+    with bench(tmp_path) as b:
+
+        def answer(etag: str) -> Snapshot | None:
+            number = len(b.shop.holds) - 1
+            if number >= len(holds):
+                b.shop.stop.wait()
+            elif fails(b.shop.holds[-1], number):
+                raise ShopTrouble(Code.SHOP_UNREACHABLE, "silence")
+            return None if etag else Snapshot('"1"', ())
+
+        b.shop.on_snapshot = answer
+        b.link.start()
+        until(lambda: len(b.shop.holds) > len(holds), "asked as often")
+        assert b.shop.holds[: len(holds)] == holds
+
+
+def test_a_hold_is_whole_again_after_an_hour() -> None:
+    hold = shoplink.Hold()
+    assert hold.next(1000.0) == shoplink.WAIT_S
+    hold.failed()
+    assert hold.next(1001.0) == 0
+    hold.answered(1002.0)
+    soon = 1002.0 + shoplink.WHOLE_HOLD_AGAIN_S
+    assert hold.next(soon - 1) == shoplink.WAIT_S // 2
+    hold.answered(soon - 1)
+    assert hold.next(soon) == shoplink.WAIT_S
 
 
 def test_sellers_are_fetched_although_the_orders_cannot_be_read(tmp_path: Path) -> None:

@@ -15,13 +15,21 @@ ANSWER_S = 20.0
 class Proxy:
     """asked: the first line of each request. refusal: the status line that CONNECT is answered
     with in place of a tunnel; "" makes one. carried: bytes from the client through tunnels. hosts:
-    names that it alone knows, with their addresses."""
+    the only names that it knows, with their addresses; None for those of this machine. silence_s:
+    when the far end of a tunnel is silent for longer, it is ended."""
 
-    def __init__(self, refusal: str = "", hosts: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        refusal: str = "",
+        *,
+        hosts: Mapping[str, str] | None = None,
+        silence_s: float | None = None,
+    ) -> None:
         self.asked: list[str] = []
         self.carried = b""
         self._refusal = refusal
-        self._hosts = hosts or {}
+        self._hosts = hosts
+        self._silence_s = silence_s
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}"
@@ -73,12 +81,15 @@ class Proxy:
             self.asked.append(line)
             method, target, version = line.split(" ")
             whole = urlsplit(target if method == "GET" else f"//{target}")
-            if self._refusal or method not in ("CONNECT", "GET") or not whole.hostname:
-                status = self._refusal or "405 Method Not Allowed"
+            host = whole.hostname if self._hosts is None else self._hosts.get(whole.hostname or "")
+            status = self._refusal or ("" if host else "502 Bad Gateway")
+            if method not in ("CONNECT", "GET"):
+                status = "405 Method Not Allowed"
+            if status:
                 client.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
                 return
-            address = self._hosts.get(whole.hostname, whole.hostname), whole.port or 80
-            with socket.create_connection(address, ANSWER_S) as server:
+            with socket.create_connection((host, whole.port or 80), ANSWER_S) as server:
+                server.settimeout(self._silence_s)
                 self._open.append(server)
                 if method == "CONNECT":
                     client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
@@ -96,4 +107,5 @@ class Proxy:
         with contextlib.suppress(OSError):
             while more := server.recv(65_536):
                 client.sendall(more)
+        with contextlib.suppress(OSError):
             client.shutdown(socket.SHUT_RDWR)

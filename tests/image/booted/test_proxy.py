@@ -21,6 +21,8 @@ pytestmark = [pytest.mark.timeout(1800)]
 LOOPBACK = "127.0.0.1"
 PAGES = "pages.shop.test"
 """A name that nobody but the proxy knows."""
+SILENCE_S = 20.0
+"""Less than a kiosk would have its shop be silent."""
 
 
 @dataclass
@@ -43,7 +45,8 @@ def site(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
         f'return_to = ["{origin}"]\npages = ["{origin}"]\n'
     )
     folder = tmp_path_factory.mktemp("proxy")
-    with Proxy(hosts={PAGES: LOOPBACK, HOST: LOOPBACK}) as proxy:
+    hosts = {PAGES: LOOPBACK, HOST: LOOPBACK}
+    with Proxy(hosts=hosts, silence_s=SILENCE_S) as proxy:
         way = f'proxy = "http://{HOST}:{proxy.port}"'
         with (
             Outside(folder, parts, config=links, shop_config=way) as outside,
