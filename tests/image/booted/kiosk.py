@@ -44,6 +44,10 @@ OUT_OF_ORDER: Final = (163, 33, 27)
 _BOOT_OFFSET: Final = 4 << 20
 _DISK_MIB: Final = 4096
 _AGAIN_S: Final = 0.5
+_RESTS: Final = 4.0
+"""A look by SSH costs an emulated machine a second, which its browser needs more: it has four of
+them before the next."""
+_LONGEST_REST_S: Final = 10.0
 _SSH: Final = 22
 
 
@@ -309,6 +313,7 @@ class Kiosk:
         """What `is_so` gives, as soon as it is true."""
         end = time.monotonic() + timeout_s
         while True:
+            begin = time.monotonic()
             try:
                 if found := is_so():
                     return found
@@ -324,7 +329,8 @@ class Kiosk:
                     f"not within {timeout_s:.0f} s: {what}\n{log.stdout}\n--- serial:\n{tail}"
                     f"\n--- on for {on_s:.0f} s, with {used_s:.0f} s of a processor"
                 )
-            time.sleep(_AGAIN_S)
+            took_s = time.monotonic() - begin
+            time.sleep(max(_AGAIN_S, min(_RESTS * took_s, _LONGEST_REST_S)))
 
     def wait_up(self) -> None:
         """Until the administrator gets in."""

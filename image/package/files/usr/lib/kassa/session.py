@@ -96,6 +96,10 @@ FLAGS: Final = (
     "--disable-print-preview",
     "--disable-dev-tools",
     "--log-level=3",
+    # A process of Chromium's gives up on the first one after 15 s (content/public/common/
+    # content_switches.cc). On a slow card, or a box that is busy with its start, that ended the one
+    # for the network, and with it the first page, which Chromium does not ask for again.
+    "--ipc-connection-timeout=120",
     # No process is kept ready for a page that never comes, nor for one that was left: see `pages`.
     "--disable-features=Translate,OverscrollHistoryNavigation,MediaRouter,GlobalMediaControls,"
     "SpareRendererForSitePerProcess,BackForwardCache",
