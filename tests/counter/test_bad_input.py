@@ -119,6 +119,7 @@ def test_scans_during_a_charge_and_two_at_once(counter: Counter, rig: Rig) -> No
     assert counter.screen().page is Page.CHARGING
     opened = [fact for fact in rig.facts() if fact.kind is Kind.OPENED]
     assert len(opened) == 2
+    until(lambda: rig.terminal.state()["waits_for"] == "card", "the terminal waits")
     rig.terminal.tap()
     at(counter, Page.HAND_OVER)
 

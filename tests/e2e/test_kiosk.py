@@ -243,7 +243,7 @@ def test_the_page_goes_where_a_result_is_wanted_once(opened: Page, kiosk: Kiosk)
     address = "https://shop.example/paid?status=paid&order=1042"
     kiosk.counter.show(replace(SAMPLES["idle"], leave=Leave("L-1", address)))
     opened.wait_for_url(address)
-    until(opened, lambda: kiosk.counter.beats[-1] == "elsewhere")
+    until(opened, lambda: kiosk.counter.beats[-1:] == ["elsewhere"])
     opened.goto(kiosk.address)
     until(opened, lambda: kiosk.counter.beats[-1] == "idle")  # a beat later it is still there
     assert opened.url == f"{kiosk.address}/"
