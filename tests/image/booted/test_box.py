@@ -15,13 +15,6 @@ from tests.rig import free_port
 PAGE_BYTES = 64 << 10  # the largest that arm64 has
 pytestmark = [pytest.mark.timeout(1800)]
 
-NMS_TRIES, NMS_WAIT_S = 4, 420.0
-"""By itself it would wait for five minutes after as many, which take three (nm-settings,
-autoconnect-retries, dhcp-timeout)."""
-PROFILE = (
-    "[connection]\\nid=test\\ntype=ethernet\\nautoconnect-priority=9\\n"
-    "[match]\\ninterface-name=enp*u*;\\n[ipv4]\\nmethod=auto\\n[ipv6]\\nmethod=disabled\\n"
-)
 APP_EXPOSURE = 2.0
 SESSION_EXPOSURE = 3.0
 SETUID: frozenset[str] = frozenset(
@@ -56,27 +49,6 @@ def test_it_comes_up_by_itself_with_the_page_on_the_screen(kiosk: Kiosk) -> None
         f"figure: power-on to SSH {up_s:.0f} s, counter ready {well_s:.0f} s, "
         f"page on the screen {painted_s:.0f} s"
     )
-
-
-def test_it_asks_for_an_address_until_somebody_answers(kiosk: Kiosk) -> None:
-    """The router is up later than the box, however much later. By a profile as Ansible writes it:
-    one that NetworkManager makes by itself has an address of its own meanwhile, and asks on."""
-    profile = "/run/NetworkManager/system-connections/test.nmconnection"
-    kiosk.ssh(
-        f"umask 077 && mkdir -p {profile.rpartition('/')[0]} && printf '{PROFILE}' >{profile}"
-        " && nmcli connection reload"
-    )
-    kiosk.machine.qmp("netdev_add", type="hubport", id="nowhere", hubid=1)
-    kiosk.machine.plug("usb-net", "cable", netdev="nowhere")
-    tries = (
-        "journalctl -b -u NetworkManager -o cat | grep -c \"starting connection 'test'\" || true"
-    )
-    kiosk.until(lambda: int(kiosk.ssh(tries)) > NMS_TRIES, "it asks on", NMS_WAIT_S)
-    kiosk.machine.qmp("netdev_add", type="user", id="router", net="10.0.3.0/24", restrict=True)
-    kiosk.machine.qmp("netdev_add", type="hubport", id="uplink", hubid=1, netdev="router")
-    kiosk.until(lambda: "10.0.3." in kiosk.ssh("ip -4 -brief address"), "it has an address")
-    kiosk.machine.unplug("cable")
-    kiosk.ssh(f"rm {profile} && nmcli connection reload")
 
 
 # --- what it lets in ------------------------------------------------------------------------------
