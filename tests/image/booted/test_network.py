@@ -11,15 +11,17 @@ pytestmark = [pytest.mark.timeout(1800)]
 NMS_TRIES, NMS_WAIT_S = 4, 420.0
 """By itself it would wait for five minutes after as many, which take three (nm-settings,
 autoconnect-retries, dhcp-timeout)."""
+# By its driver: it has another name at first, and a profile of NetworkManager's own would be sooner.
 PROFILE = (
     "[connection]\\nid=test\\ntype=ethernet\\nautoconnect-priority=9\\n"
-    "[match]\\ninterface-name=enp*u*;\\n[ipv4]\\nmethod=auto\\n[ipv6]\\nmethod=disabled\\n"
+    "[match]\\ndriver=cdc_ether;rndis_host;\\n[ipv4]\\nmethod=auto\\n[ipv6]\\nmethod=disabled\\n"
 )
 
 
 def test_it_asks_for_an_address_until_somebody_answers(kiosk: Kiosk) -> None:
     """The router is up later than the box, however much later. By a profile as Ansible writes it:
     one that NetworkManager makes by itself has an address of its own meanwhile, and asks on."""
+    kiosk.wait_up()
     profile = "/run/NetworkManager/system-connections/test.nmconnection"
     kiosk.ssh(
         f"umask 077 && mkdir -p {profile.rpartition('/')[0]} && printf '{PROFILE}' >{profile}"
