@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.timeout(1800)]
 NMS_TRIES, NMS_WAIT_S = 4, 420.0
 """By itself it would wait for five minutes after as many, which take three (nm-settings,
 autoconnect-retries, dhcp-timeout)."""
-# By its driver: it has another name at first, and a profile of NetworkManager's own would be sooner.
+# By its driver: at first it has another name, and NetworkManager would make a profile of its own.
 PROFILE = (
     "[connection]\\nid=test\\ntype=ethernet\\nautoconnect-priority=9\\n"
     "[match]\\ndriver=cdc_ether;rndis_host;\\n[ipv4]\\nmethod=auto\\n[ipv6]\\nmethod=disabled\\n"
