@@ -14,7 +14,7 @@ autoconnect-retries, dhcp-timeout)."""
 # By its driver: at first it has another name, and NetworkManager would make a profile of its own.
 PROFILE = (
     "[connection]\\nid=test\\ntype=ethernet\\nautoconnect-priority=9\\n"
-    "[match]\\ndriver=cdc_ether;rndis_host;\\n[ipv4]\\nmethod=auto\\n[ipv6]\\nmethod=disabled\\n"
+    "[match]\\ndriver=cdc_subset;cdc_ether;rndis_host;\\n[ipv4]\\nmethod=auto\\n[ipv6]\\nmethod=disabled\\n"
 )
 
 
