@@ -98,6 +98,21 @@ def tap(kiosk: Kiosk, x: int, y: int) -> None:
         kiosk.machine.qmp("input-send-event", events=[event])
 
 
+def tap_page(kiosk: Kiosk, page: ShopPage, at: str) -> tuple[str, str]:
+    """A person taps the link on the shop's page, which is at this origin: the number of the new
+    order that is charged then, and the link's nonce."""
+    nonce = secrets.token_urlsafe(16)
+    address, number = link(kiosk.outside, f"{at}/paid", nonce)
+    page.link = address.replace("&", "&amp;")
+    kiosk.ssh(SHOW.format(f"{at}/"))
+    kiosk.until(lambda: page.seen, "the shop's page is asked for")
+    time.sleep(SETTLE_S)
+    kiosk.screenshot("shop")
+    tap(kiosk, *(pixels // 2 for pixels in SCREEN_PIXELS))
+    kiosk.wait_page("charging")
+    return number, nonce
+
+
 def pay(kiosk: Kiosk) -> None:
     terminal = kiosk.outside.terminal
     terminal.wait_for(lambda state: state["waits_for"] == "card", SOON_S)
@@ -128,15 +143,7 @@ def test_from_the_shops_page_to_the_shops_result(kiosk: Kiosk, shop_page: ShopPa
     """In the one browser of the kiosk: our handler is started without a question, and each page
     takes the place of the one before."""
     before = kiosk.outside.bank.balance()
-    nonce = secrets.token_urlsafe(16)
-    address, number = link(kiosk.outside, f"{origin(shop_page)}/paid", nonce)
-    shop_page.link = address.replace("&", "&amp;")
-    kiosk.ssh(SHOW.format(f"{origin(shop_page)}/"))
-    kiosk.until(lambda: shop_page.seen, "the shop's page is asked for")
-    time.sleep(SETTLE_S)
-    kiosk.screenshot("shop")
-    tap(kiosk, *(pixels // 2 for pixels in SCREEN_PIXELS))
-    kiosk.wait_page("charging")
+    number, nonce = tap_page(kiosk, shop_page, origin(shop_page))
     kiosk.wait_drawn()
     kiosk.screenshot("charging")
     only_one_page(kiosk)

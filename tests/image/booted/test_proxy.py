@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,8 +12,8 @@ import pytest
 from tests.drivers.far_proxy import Proxy
 from tests.e2e.test_link_chain import KEYS, ShopPage
 from tests.image.booted.kiosk import HOST, Kiosk, Outside, Parts
-from tests.image.booted.test_links import SETTLE_S, SHOW, is_paid, link, pay, tap
-from tests.image.hardware import SCREEN_PIXELS, USB_BUS
+from tests.image.booted.test_links import SETTLE_S, is_paid, pay, tap_page
+from tests.image.hardware import USB_BUS
 
 pytestmark = [pytest.mark.timeout(1800)]
 
@@ -65,15 +64,7 @@ def test_a_sale_of_the_shops_page(site: Site) -> None:
     """From its page to its result, and the orders in between."""
     kiosk, proxy, page = site.kiosk, site.proxy, site.page
     assert kiosk.status(f"getent hosts {PAGES}") != 0
-    nonce = secrets.token_urlsafe(16)
-    address, number = link(kiosk.outside, f"{site.origin}/paid", nonce)
-    page.link = address.replace("&", "&amp;")
-    kiosk.ssh(SHOW.format(f"{site.origin}/"))
-    kiosk.until(lambda: page.seen, "the shop's page is asked for")
-    time.sleep(SETTLE_S)
-    kiosk.screenshot("shop")
-    tap(kiosk, *(pixels // 2 for pixels in SCREEN_PIXELS))
-    kiosk.wait_page("charging")
+    number, nonce = tap_page(kiosk, page, site.origin)
     pay(kiosk)
     kiosk.until(lambda: page.results, "the browser is at the shop's page with the result")
     [query] = page.results
