@@ -34,7 +34,9 @@ HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8100
 LAST_PORT: Final = 65_535
 PAIRS_TRIED: Final = 20
-START_WAIT_S: Final = 20.0
+START_WAIT_S: Final = 60.0
+"""For a slow disk, and a first start, at which Python compiles. A kiosk that has ended is told of
+at once."""
 STOP_WAIT_S: Final = 8.0
 SAME_STOP_S: Final = 0.5
 AT_ONCE_S: Final = 2.0
